@@ -1,0 +1,1 @@
+"""What training and grids share: model families, networks, optimizers, schedules."""

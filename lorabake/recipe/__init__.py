@@ -1,0 +1,1 @@
+"""The guide's "Preparing the Oven": recipes, presets, the sums before a bake."""
