@@ -1,0 +1,96 @@
+"""Aspect buckets: pictures of one shape are trained together.
+
+Same lists and choices as the guide's trainer, so that step counts agree. Sizes are (width, height)
+in px.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, isqrt, sqrt
+
+Size = tuple[int, int]
+
+
+def bucket_resolutions(resolution: int, *, minimum: int, maximum: int, step: int) -> list[Size]:
+    """All bucket sizes of about `resolution`² px, sorted.
+
+    For each width from `minimum` to `maximum` the tallest height that stays within the area, cut
+    down to a multiple of `step`; each of them also lying down; and the square.
+    """
+    area = resolution * resolution
+    side = isqrt(area) // step * step
+    sizes = {(side, side)}
+    for width in range(minimum, maximum + 1, step):
+        height = min(maximum, area // width // step * step)
+        if height >= minimum:
+            sizes |= {(width, height), (height, width)}
+    return sorted(sizes)
+
+
+def select_bucket(size: Size, buckets: Sequence[Size]) -> Size:
+    """The bucket for a picture: its own size if there is one, else the nearest aspect ratio.
+
+    The distance is |w/h - w'/h'| as in the guide's trainer, not a ratio of ratios, so tall
+    pictures are matched a little more coarsely than wide ones. The first of equals wins.
+    """
+    if size in buckets:
+        return size
+    aspect = size[0] / size[1]
+    return min(buckets, key=lambda bucket: abs(bucket[0] / bucket[1] - aspect))
+
+
+def cover_size(size: Size, bucket: Size) -> Size:
+    """`size` scaled so that it just covers `bucket`; what sticks out is cropped afterwards."""
+    width, height = size
+    scale = max(bucket[0] / width, bucket[1] / height)
+    if bucket[0] / width > bucket[1] / height:
+        return bucket[0], max(bucket[1], int(height * scale + 0.5))
+    return max(bucket[0], int(width * scale + 0.5)), bucket[1]
+
+
+def letterbox_offset(size: Size, bucket: Size) -> Size:
+    """(left, top) of the picture if it were fitted inside the bucket, as SDXL is told of the crop.
+
+    The guide's trainer passes this instead of the true crop, and every anime LoRA was trained so:
+    a 1000 × 1500 picture in the 832 × 1216 bucket gives (10, 0) although 16 rows were cut off.
+    """
+    width, height = size
+    if width / height > bucket[0] / bucket[1]:
+        fitted = bucket[0] / width * height
+        return 0, max(0, int((bucket[1] - fitted) / 2))
+    fitted = bucket[1] / height * width
+    return max(0, int((bucket[0] - fitted) / 2)), 0
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket of an epoch: `images` are distinct pictures, `seen` counts their repeats."""
+
+    width: int
+    height: int
+    images: int
+    seen: int
+    batches: int
+
+
+def fill_buckets(
+    images: Iterable[tuple[Size, int]], buckets: Sequence[Size], batch_size: int
+) -> list[Bucket]:
+    """Buckets in use for pictures given as (size, repeats). A batch never mixes buckets."""
+    counts: dict[Size, list[int]] = {}
+    for size, repeats in images:
+        count = counts.setdefault(select_bucket(size, buckets), [0, 0])
+        count[0] += 1
+        count[1] += repeats
+    return [
+        Bucket(*size, images=n, seen=seen, batches=ceil(seen / batch_size))
+        for size, (n, seen) in sorted(counts.items())
+        if seen
+    ]
+
+
+def square_side(resolution: int, step: int) -> int:
+    """Side of the only bucket when buckets are off: the resolution, cut to a multiple of `step`."""
+    return max(step, int(sqrt(resolution * resolution)) // step * step)
