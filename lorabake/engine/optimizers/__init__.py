@@ -21,7 +21,7 @@ __all__ = ["OPTIMIZERS", "Optimizer", "ParamGroups", "build_optimizer", "optimiz
 def optimizer_settings(name: str, args: dict[str, Any]) -> Any:
     """The optimizer's own settings from the recipe's [optimizer.args]; RecipeError if they do not fit."""
     entry = OPTIMIZERS[name]
-    settings = from_mapping(entry.settings, args, where="optimizer.args")
+    settings: Any = from_mapping(entry.settings, args, where="optimizer.args")
     for spec in setting_fields(entry.settings):
         value = getattr(settings, spec.name)
         if spec.type == "floats" and len(value) != len(spec.default):

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 def build(groups: ParamGroups, settings: Settings) -> torch.optim.Optimizer:
     try:
-        import bitsandbytes
+        from bitsandbytes.optim.adamw import AdamW8bit
     except Exception as error:  # a broken CUDA set-up makes it raise nearly anything on import
         raise DeviceError(
             f"AdamW8bit needs bitsandbytes, which does not work on this machine ({error}). "
             "Choose AdamW instead: for a LoRA it takes about 0.2 GB more."
         ) from error
     beta1, beta2 = settings.betas
-    optimizer: torch.optim.Optimizer = bitsandbytes.optim.AdamW8bit(
+    optimizer: torch.optim.Optimizer = AdamW8bit(
         groups, betas=(beta1, beta2), eps=settings.eps, weight_decay=settings.weight_decay
     )
     return optimizer
