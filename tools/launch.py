@@ -54,7 +54,7 @@ def hand_over(env: Environment, *arguments: str) -> int:
     sys.stdout.flush()
     if sys.platform == "win32":
         return _wait_for(command, environ)
-    os.execve(command[0], command, environ)
+    return os.execve(command[0], command, environ)
 
 
 def _wait_for(command: Sequence[str], environ: dict[str, str]) -> int:

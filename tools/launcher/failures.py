@@ -71,6 +71,11 @@ _PIP_FAILURES: tuple[tuple[str, str], ...] = (
         "Install Python 3.12 (64-bit), delete the folder .venv and run {command} again.",
     ),
     (
+        r"Invalid requirement|Could not open requirements file|Invalid constraint",
+        "A requirements file of lorabake is damaged. Restore it (`git checkout requirements*.txt`) "
+        "and run {command} again.",
+    ),
+    (
         r"conflicting dependencies|ResolutionImpossible",
         "The required packages contradict each other. If you changed a requirements file, take that "
         "back; else update lorabake, then run {command} again.",
