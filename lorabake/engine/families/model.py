@@ -1,0 +1,190 @@
+"""A loaded model: its networks, and the few things that training and rendering do with them.
+
+B batch, H W pixels, h w latents (H / vae_factor), T tokens, D width of the encoded text, P pooled
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from lorabake.engine.families import prompts
+from lorabake.engine.families.prompts import Conditioning
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
+
+PARTS = ("unet", "text_encoder", "text_encoder_2", "vae")
+
+
+@dataclass
+class Model:
+    """An SDXL model, frozen (no parameter asks for gradients) and in evaluation mode.
+
+    Parts that were not loaded, or were freed, raise when they are asked for.
+    dtype: of the U-Net and the text encoders; the VAE has its own, as its original overflows in
+    half precision.
+    """
+
+    parts: dict[str, nn.Module]
+    configs: Mapping[str, Mapping[str, Any]]
+    tokenizer: CLIPTokenizer
+    tokenizer_2: CLIPTokenizer
+    scheduler_config: Mapping[str, Any]
+    base_path: Path
+    device: torch.device
+    dtype: torch.dtype
+    family: str = "sdxl"
+
+    @property
+    def unet(self) -> Any:
+        return self._part("unet")
+
+    @property
+    def text_encoder(self) -> Any:
+        return self._part("text_encoder")
+
+    @property
+    def text_encoder_2(self) -> Any:
+        return self._part("text_encoder_2")
+
+    @property
+    def vae(self) -> Any:
+        return self._part("vae")
+
+    def _part(self, name: str) -> nn.Module:
+        assert name in self.parts, f"{name} was not loaded or was freed"
+        return self.parts[name]
+
+    def has(self, name: str) -> bool:
+        """Whether a part is there: "unet", "text_encoder", "text_encoder_2" or "vae"."""
+        return name in self.parts
+
+    def free(self, *names: str) -> None:
+        """Drop parts that are not needed any more and give back their memory."""
+        for name in names:
+            self.parts.pop(name, None)
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def enable_gradient_checkpointing(self) -> None:
+        """Keep less for the backward pass and compute it again: less memory, more time."""
+        if "unet" in self.parts:
+            self.unet.enable_gradient_checkpointing()
+        for name in ("text_encoder", "text_encoder_2"):
+            if name in self.parts:
+                encoder: Any = self.parts[name]
+                # transformers checkpoints in training mode only; CLIP has no dropout to wake.
+                encoder.train()
+                encoder.gradient_checkpointing_enable({"use_reentrant": False})
+
+    @property
+    def vae_factor(self) -> int:
+        """Pixels along one side of one latent."""
+        return vae_factor(self.configs["vae"])
+
+    @property
+    def pixel_multiple(self) -> int:
+        """Sides of pictures must be multiples of this, for the U-Net to halve them evenly."""
+        return pixel_multiple(self.configs)
+
+    @property
+    def alphas_cumprod(self) -> Tensor:
+        """How much of the picture is left at each of the 1000 noise levels, on the CPU: (1000,)."""
+        return alphas_cumprod(self.scheduler_config)
+
+    def encode_prompts(
+        self, captions: Sequence[str], max_token_length: int | None = None
+    ) -> Conditioning:
+        """Encode captions; None: as many chunks of 75 tokens as the longest needs.
+
+        Gradients flow into the text encoders where they ask for any.
+        """
+        return prompts.encode(
+            captions,
+            (self.tokenizer, self.tokenizer_2),
+            (self.text_encoder, self.text_encoder_2),
+            max_token_length,
+        )
+
+    def time_ids(
+        self,
+        original: Sequence[tuple[int, int]],
+        crop: Sequence[tuple[int, int]],
+        target: Sequence[tuple[int, int]],
+    ) -> Tensor:
+        """What SDXL is told about sizes: (B, 6), fp32 as half precision cannot count to 1216.
+
+        original and target: (height, width) in pixels for each picture; crop: (top, left).
+        """
+        rows = [
+            [*one, *two, *three] for one, two, three in zip(original, crop, target, strict=True)
+        ]
+        return torch.tensor(rows, dtype=torch.float32, device=self.device)
+
+    def predict(
+        self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, time_ids: Tensor
+    ) -> Tensor:
+        """The noise that the U-Net sees in `noisy`: (B, 4, h, w), in the dtype of `noisy`."""
+        context = conditioning.context.to(self.dtype)
+        added = {"text_embeds": conditioning.pooled.to(self.dtype), "time_ids": time_ids}
+        predicted: Tensor = self.unet(
+            noisy.to(self.dtype),
+            timesteps,
+            encoder_hidden_states=context,
+            added_cond_kwargs=added,
+            return_dict=False,
+        )[0]
+        return predicted.to(noisy.dtype)
+
+    def encode_images(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of the latents of pictures, fp32, not yet scaled: (B, 4, h, w) each.
+
+        pixels: (B, 3, H, W) from -1 to 1.
+        """
+        vae = self.vae
+        posterior = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
+        return posterior.mean.float(), posterior.std.float()
+
+    def scale_latents(self, latents: Tensor) -> Tensor:
+        """Latents of the VAE to those of the U-Net, which are about as large as the noise."""
+        return latents * self._scaling_factor
+
+    def decode_latents(self, latents: Tensor) -> Tensor:
+        """Scaled latents to pictures, fp32: (B, 3, H, W) from -1 to 1."""
+        vae = self.vae
+        unscaled = latents.to(vae.device, torch.float32) / self._scaling_factor
+        pictures: Tensor = vae.decode(unscaled.to(vae.dtype)).sample
+        return pictures.float().clamp(-1, 1)
+
+    @property
+    def _scaling_factor(self) -> float:
+        return float(self.configs["vae"]["scaling_factor"])
+
+
+def vae_factor(vae_config: Mapping[str, Any]) -> int:
+    """Pixels along one side of one latent, from the VAE's config."""
+    return int(2 ** (len(vae_config["block_out_channels"]) - 1))
+
+
+def pixel_multiple(configs: Mapping[str, Mapping[str, Any]]) -> int:
+    """What the sides of pictures must be multiples of: 32 for SDXL."""
+    return int(vae_factor(configs["vae"]) * 2 ** (len(configs["unet"]["block_out_channels"]) - 1))
+
+
+def alphas_cumprod(scheduler_config: Mapping[str, Any]) -> Tensor:
+    """The product of (1 - beta) up to each step, of betas whose roots grow evenly: (1000,).
+
+    "scaled_linear", the noise schedule of every Stable Diffusion.
+    """
+    first, last = scheduler_config["beta_start"] ** 0.5, scheduler_config["beta_end"] ** 0.5
+    steps = scheduler_config["num_train_timesteps"]
+    betas = torch.linspace(first, last, steps, dtype=torch.float64) ** 2
+    return torch.cumprod(1 - betas, dim=0).float()

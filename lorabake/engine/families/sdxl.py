@@ -1,0 +1,46 @@
+"""SDXL and everything made from it (Pony, Illustrious, NoobAI …), whatever its size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lorabake.engine.families.folder import part_config
+from lorabake.engine.families.sgm_names import sgm_names, text_model_name
+
+if TYPE_CHECKING:
+    import torch
+
+    from lorabake.engine.families.model import Model
+
+__all__ = ["load_model", "model_pixel_multiple", "sgm_names", "text_model_name"]
+
+PARTS = ("unet", "text_encoder", "text_encoder_2", "vae")
+
+
+def load_model(
+    base: Path,
+    *,
+    vae: Path | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    vae_dtype: torch.dtype | None = None,
+    parts: tuple[str, ...] = PARTS,
+) -> Model:
+    """Load a checkpoint (single file or diffusers folder), offline, frozen and ready to use.
+
+    vae: another VAE instead of the checkpoint's own (single file or folder).
+    dtype: of the U-Net and the text encoders, fp32 when None. vae_dtype: fp32 when None.
+    parts: what to load; leave out what is not needed.
+    Raises ModelFileError for everything that is not a complete SDXL model.
+    """
+    from lorabake.engine.families import loading
+
+    return loading.load(base, vae, device=device, dtype=dtype, vae_dtype=vae_dtype, parts=parts)
+
+
+def model_pixel_multiple(base: Path) -> int:
+    """What the sides of pictures for a model must be multiples of: 32 for SDXL. Torch-free."""
+    vae_levels = len(part_config(base, "vae")["block_out_channels"])
+    unet_levels = len(part_config(base, "unet")["block_out_channels"])
+    return int(2 ** (vae_levels - 1 + unet_levels - 1))

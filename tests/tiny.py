@@ -1,0 +1,103 @@
+"""Tiny models of the real architecture, with random weights, for tests that train and render.
+
+`tiny_sdxl_folder` writes a diffusers folder, `tiny_sdxl_single_file` the same model as one file
+in the layout in which SDXL checkpoints are handed around. 32x32 pixels are a good size for them:
+latents are a quarter of that, and sides must be multiples of 16.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+TINY_SDXL: dict[str, dict[str, Any]] = {
+    "unet": {
+        "sample_size": 8, "in_channels": 4, "out_channels": 4, "layers_per_block": 1,
+        "block_out_channels": [32, 64, 64],
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+        "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+        "attention_head_dim": [1, 2, 2], "cross_attention_dim": 32,
+        "use_linear_projection": True, "transformer_layers_per_block": 1, "norm_num_groups": 8,
+        "addition_embed_type": "text_time", "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 16 + 6 * 8,
+    },
+    "text_encoder": {
+        "vocab_size": 49408, "hidden_size": 16, "intermediate_size": 64, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "max_position_embeddings": 77, "projection_dim": 16,
+        "hidden_act": "quick_gelu", "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1,
+    },
+    "text_encoder_2": {
+        "vocab_size": 49408, "hidden_size": 16, "intermediate_size": 64, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "max_position_embeddings": 77, "projection_dim": 16,
+        "hidden_act": "gelu", "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1,
+    },
+    "vae": {
+        "in_channels": 3, "out_channels": 3, "latent_channels": 4,
+        "block_out_channels": [8, 16, 16], "layers_per_block": 1, "norm_num_groups": 4,
+        "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
+        "sample_size": 32, "force_upcast": False, "scaling_factor": 0.5,
+    },
+    "scheduler": {
+        "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
+        "beta_schedule": "scaled_linear", "prediction_type": "epsilon", "steps_offset": 1,
+        "timestep_spacing": "leading", "clip_sample": False,
+    },
+}  # fmt: skip
+
+_CLASSES = {
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "tokenizer_2": ["transformers", "CLIPTokenizer"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+}
+
+
+def tiny_modules(seed: int = 0) -> dict[str, Any]:
+    """The four networks with random weights: unet, text_encoder, text_encoder_2, vae."""
+    import torch
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        modules: dict[str, Any] = {
+            "unet": UNet2DConditionModel.from_config(TINY_SDXL["unet"]),
+            "text_encoder": CLIPTextModel(CLIPTextConfig(**TINY_SDXL["text_encoder"])),
+            "text_encoder_2": CLIPTextModelWithProjection(
+                CLIPTextConfig(**TINY_SDXL["text_encoder_2"])
+            ),
+            "vae": AutoencoderKL.from_config(TINY_SDXL["vae"]),
+        }
+        for name in ("text_encoder", "text_encoder_2"):
+            # Fresh embeddings are so small that all prompts would look alike.
+            torch.nn.init.normal_(modules[name].get_input_embeddings().weight, std=0.5)
+    return {name: module.eval() for name, module in modules.items()}
+
+
+def tiny_sdxl_folder(tmp_path: Path, seed: int = 0) -> Path:
+    """Write a tiny SDXL-architecture diffusers folder (about 8 MB, fp32) and return its path."""
+    folder = tmp_path / f"tiny-sdxl-{seed}"
+    for name, module in tiny_modules(seed).items():
+        module.save_pretrained(folder / name, safe_serialization=True)
+    _write_json(
+        folder / "scheduler" / "scheduler_config.json",
+        {"_class_name": "EulerDiscreteScheduler", **TINY_SDXL["scheduler"]},
+    )
+    _write_json(
+        folder / "model_index.json",
+        {
+            "_class_name": "StableDiffusionXLPipeline",
+            "force_zeros_for_empty_prompt": False,
+            **_CLASSES,
+        },
+    )
+    return folder
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
