@@ -1,0 +1,124 @@
+"""Which layers of a model get a LoRA, and what each is called in a file.
+
+The names are those of the kohya trainers, which every web UI reads: a prefix for the part of the
+model, then the layer's path with dots turned to underscores; SDXL's U-Net uses Stability's own
+block names instead of those of diffusers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+UNET = "unet"
+TEXT_ENCODER_1 = "text_encoder_1"
+TEXT_ENCODER_2 = "text_encoder_2"
+PARTS = (UNET, TEXT_ENCODER_1, TEXT_ENCODER_2)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One layer that can carry a LoRA.
+
+    part: one of PARTS. path: where the layer is inside that part.
+    kernel: 0 for a linear layer, else the side of the convolution's kernel.
+    """
+
+    name: str
+    part: str
+    path: str
+    kernel: int
+
+    @property
+    def is_conv(self) -> bool:
+        """True for what is trained only with a conv dim: a convolution wider than one pixel."""
+        return self.kernel > 1
+
+
+def find_targets(model: Any, *, parts: tuple[str, ...] = PARTS, conv: bool = False) -> list[Target]:
+    """The layers of a loaded model that a LoRA is put on, in the model's own order.
+
+    conv: also the U-Net's residual blocks and its up- and downsamplers (a "LoCon").
+    """
+    found: list[Target] = []
+    for part in parts:
+        module = part_of(model, part)
+        if module is None:
+            continue
+        rename = _file_names(model, part)
+        found += [
+            Target(rename(path), part, path, kernel)
+            for path, kernel in _layers(module, part, conv=conv)
+        ]
+    return found
+
+
+def part_of(model: Any, part: str) -> nn.Module | None:
+    """The U-Net or one of the text encoders; None where a model has no such part."""
+    attribute = "text_encoder" if part == TEXT_ENCODER_1 else part
+    module: nn.Module | None = getattr(model, attribute, None)
+    return module
+
+
+def _layers(module: nn.Module, part: str, *, conv: bool) -> Iterator[tuple[str, int]]:
+    """Path and kernel side of each layer to train."""
+    from torch.nn import Conv2d, Linear
+
+    inside = _unet_block if part == UNET else _text_block
+    for path, layer in module.named_modules():
+        if isinstance(layer, Linear) and inside(path, conv):
+            yield path, 0
+        elif isinstance(layer, Conv2d) and inside(path, conv):
+            side = int(layer.kernel_size[0])
+            if conv or side == 1:
+                yield path, side
+
+
+def _unet_block(path: str, conv: bool) -> bool:
+    if ".attentions." in path:
+        return True
+    blocks = (".resnets.", ".downsamplers.", ".upsamplers.")
+    return conv and any(block in path for block in blocks)
+
+
+def _text_block(path: str, _conv: bool) -> bool:
+    return ".self_attn." in path or ".mlp." in path
+
+
+class _Renamer:
+    """Path inside a part -> name in a file."""
+
+    def __init__(self, prefix: str, table: Mapping[str, str]) -> None:
+        self.prefix = prefix
+        self.table = table
+
+    def __call__(self, path: str) -> str:
+        return self.prefix + self._renamed(path).replace(".", "_")
+
+    def _renamed(self, path: str) -> str:
+        """The longest known beginning of the path is replaced."""
+        head, rest = path, ""
+        while head:
+            if head in self.table:
+                return self.table[head] + rest
+            head, dot, last = head.rpartition(".")
+            rest = dot + last + rest
+        return path
+
+
+def _file_names(model: Any, part: str) -> _Renamer:
+    if part == UNET:
+        if model.family != "sdxl":
+            return _Renamer("lora_unet_", {})
+        from lorabake.engine.families.sdxl import sgm_names
+
+        return _Renamer("lora_unet_", sgm_names(model.unet.config))
+    # transformers 5 dropped the outer "text_model" of one of its two classes; files keep it
+    outer = {} if hasattr(part_of(model, part), "text_model") else {"encoder": "text_model.encoder"}
+    if model.family != "sdxl":
+        return _Renamer("lora_te_", outer)
+    return _Renamer("lora_te1_" if part == TEXT_ENCODER_1 else "lora_te2_", outer)
