@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+
 from lorabake.core.errors import ModelFileError, RecipeError
+from lorabake.engine.families.model import Model
 from lorabake.engine.networks import NETWORKS
 from lorabake.engine.networks.lora import attach
 from lorabake.engine.networks.lora_network import LoraNetwork
 from lorabake.engine.networks.switch import LoraSwitch
 from lorabake.engine.networks.targets import Target, find_targets
-
-from tests.tiny import tiny_modules
+from tests.tiny import TINY_SDXL, tiny_modules
 
 torch.set_num_threads(1)
 
@@ -32,7 +33,20 @@ class Options:
 
 
 def tiny_model(family: str = "sdxl") -> Any:
-    return SimpleNamespace(family=family, **tiny_modules())
+    parts = tiny_modules()
+    if family == "sd15":
+        parts.pop("text_encoder_2")
+    return Model(
+        parts=parts,
+        configs=TINY_SDXL,
+        tokenizer=None,  # type: ignore[arg-type]
+        tokenizer_2=None,  # type: ignore[arg-type]
+        scheduler_config=TINY_SDXL["scheduler"],
+        base_path=Path("tiny"),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        family=family,
+    )
 
 
 @pytest.fixture
@@ -288,6 +302,7 @@ def full_size_sdxl() -> Any:
         )
         return SimpleNamespace(
             family="sdxl",
+            has=lambda _part: True,
             unet=unet,
             text_encoder=CLIPTextModel(text(768, 12, 12)),
             text_encoder_2=CLIPTextModelWithProjection(text(1280, 32, 20)),
@@ -323,7 +338,7 @@ def test_the_layers_of_a_full_size_sdxl() -> None:
         "lora_te2_text_model_encoder_layers_31_self_attn_out_proj",
     ):
         assert name in names, name
-    weights = {part: 0 for part in ("unet", "text_encoder_1", "text_encoder_2")}
+    weights = dict.fromkeys(("unet", "text_encoder_1", "text_encoder_2"), 0)
     for target in targets:
         part = {"text_encoder_1": model.text_encoder, "text_encoder_2": model.text_encoder_2}
         layer = part.get(target.part, model.unet).get_submodule(target.path)
@@ -393,9 +408,8 @@ def test_a_lora_of_another_kind_of_model_is_refused(model: Any) -> None:
         LoraSwitch(model).load_state(right)
 
 
-def test_sd15_keeps_the_names_of_diffusers(model: Any) -> None:
-    model.family, model.text_encoder_2 = "sd15", None
-    names = {target.name for target in find_targets(model, conv=True)}
+def test_sd15_keeps_the_names_of_diffusers() -> None:
+    names = {target.name for target in find_targets(tiny_model("sd15"), conv=True)}
     assert "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q" in names
     assert "lora_unet_mid_block_resnets_1_time_emb_proj" in names
     assert "lora_te_text_model_encoder_layers_0_mlp_fc1" in names

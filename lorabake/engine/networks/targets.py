@@ -7,7 +7,7 @@ block names instead of those of diffusers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +58,9 @@ def find_targets(model: Any, *, parts: tuple[str, ...] = PARTS, conv: bool = Fal
 
 
 def part_of(model: Any, part: str) -> nn.Module | None:
-    """The U-Net or one of the text encoders; None where a model has no such part."""
+    """The U-Net or one of the text encoders; None where the model has no such part loaded."""
     attribute = "text_encoder" if part == TEXT_ENCODER_1 else part
-    module: nn.Module | None = getattr(model, attribute, None)
-    return module
+    return getattr(model, attribute) if model.has(attribute) else None
 
 
 def _layers(module: nn.Module, part: str, *, conv: bool) -> Iterator[tuple[str, int]]:
@@ -89,36 +88,12 @@ def _text_block(path: str, _conv: bool) -> bool:
     return ".self_attn." in path or ".mlp." in path
 
 
-class _Renamer:
-    """Path inside a part -> name in a file."""
+def _file_names(model: Any, part: str) -> Callable[[str], str]:
+    """What gives each layer of a part its name in a file."""
+    from lorabake.engine.families.sdxl import sgm_names, text_model_name
 
-    def __init__(self, prefix: str, table: Mapping[str, str]) -> None:
-        self.prefix = prefix
-        self.table = table
-
-    def __call__(self, path: str) -> str:
-        return self.prefix + self._renamed(path).replace(".", "_")
-
-    def _renamed(self, path: str) -> str:
-        """The longest known beginning of the path is replaced."""
-        head, rest = path, ""
-        while head:
-            if head in self.table:
-                return self.table[head] + rest
-            head, dot, last = head.rpartition(".")
-            rest = dot + last + rest
-        return path
-
-
-def _file_names(model: Any, part: str) -> _Renamer:
     if part == UNET:
-        if model.family != "sdxl":
-            return _Renamer("lora_unet_", {})
-        from lorabake.engine.families.sdxl import sgm_names
-
-        return _Renamer("lora_unet_", sgm_names(model.unet.config))
-    # transformers 5 dropped the outer "text_model" of one of its two classes; files keep it
-    outer = {} if hasattr(part_of(model, part), "text_model") else {"encoder": "text_model.encoder"}
-    if model.family != "sdxl":
-        return _Renamer("lora_te_", outer)
-    return _Renamer("lora_te1_" if part == TEXT_ENCODER_1 else "lora_te2_", outer)
+        table = sgm_names(model.unet.config) if model.family == "sdxl" else {}
+        return lambda path: "lora_unet_" + table.get(path, path.replace(".", "_"))
+    number = "" if model.family != "sdxl" else "1" if part == TEXT_ENCODER_1 else "2"
+    return lambda path: f"lora_te{number}_{text_model_name(path)}"
