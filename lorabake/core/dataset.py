@@ -1,0 +1,341 @@
+"""A dataset: concept folders named `5_kafka`, their pictures and captions, and all that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lorabake.core.caption import Caption, read_caption
+from lorabake.core.errors import DatasetError, ImageError
+from lorabake.core.files import replace, sync_folder
+from lorabake.core.image import (
+    NOTES_TO_ACT_ON,
+    ImageInfo,
+    is_picture_name,
+    probe_many,
+    sentences,
+)
+from lorabake.core.index import Index
+from lorabake.core.names import name_key, natural_key, safe_name, shown
+
+MAX_REPEATS = 1000
+_CONCEPT_NAME = re.compile(r"([0-9]{1,4})_(.+)", re.S)
+# Pictures to a person, but not to us: named, so that nobody wonders where they went.
+_UNREADABLE_SUFFIXES = (
+    *(".tif", ".tiff", ".heic", ".heif", ".jxl", ".psd", ".svg", ".ico", ".tga", ".jp2"),
+    *(".mp4", ".webm", ".mkv", ".zip", ".rar", ".7z", ".cbz", ".part", ".crdownload", ".download"),
+)
+
+Level = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing about one file or folder.
+
+    level: "error" – this one is left out; "warning" – used, but look at it; "note" – only to know.
+    """
+
+    path: Path
+    sentence: str
+    level: Level
+
+
+@dataclass(frozen=True)
+class DatasetImage:
+    """A picture to train on. width, height: px, upright; sha256: of the file's bytes."""
+
+    path: Path
+    width: int
+    height: int
+    sha256: str
+    caption: Caption
+    has_caption: bool
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A folder of pictures, shown `repeats` times an epoch. trigger: the text after `N_`."""
+
+    name: str
+    folder: Path
+    repeats: int
+    trigger: str
+    images: tuple[DatasetImage, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    root: Path
+    concepts: tuple[Concept, ...]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def images(self) -> tuple[DatasetImage, ...]:
+        return tuple(image for concept in self.concepts for image in concept.images)
+
+    @property
+    def seen_per_epoch(self) -> int:
+        """Pictures shown in one epoch, repeats counted: the guide's T."""
+        return sum(concept.repeats * len(concept.images) for concept in self.concepts)
+
+
+def split_concept_name(name: str) -> tuple[int | None, str]:
+    """`5_kafka` → (5, "kafka"); a name without a number → (None, the name)."""
+    match = _CONCEPT_NAME.fullmatch(name)
+    if match and 1 <= int(match[1]) <= MAX_REPEATS:
+        return int(match[1]), match[2].strip()
+    return None, name
+
+
+def scan_dataset(
+    folder: Path, *, index: Index | None = None, caption_extension: str = ".txt"
+) -> Dataset:
+    """Look at a folder of pictures, or at a folder of such folders.
+
+    Whatever cannot be trained on is named in `problems`; nothing is left out silently. The order
+    is the same on every machine.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"There is no folder {folder}. Choose the folder your pictures are in.")
+    problems: list[Problem] = []
+    scan = _Scan(index, caption_extension, problems)
+    concepts = [scan.concept(path) for path in _concept_folders(folder, problems)]
+    filled = tuple(concept for concept in concepts if concept.images)
+    if not filled:
+        text = f"{shown(folder.name)} has no pictures to train on. Put some into it (PNG, JPEG or WebP)."
+        problems.append(Problem(folder, text, "error"))
+    return Dataset(folder, filled, tuple(problems))
+
+
+def set_repeats(concept_folder: Path, repeats: int) -> Path:
+    """Rename `5_kafka` to `7_kafka` in one step; the new folder."""
+    if not 1 <= repeats <= MAX_REPEATS:
+        raise DatasetError(f"Repeats can be from 1 to {MAX_REPEATS}, not {repeats}.")
+    _, trigger = split_concept_name(concept_folder.name)
+    renamed = concept_folder.with_name(safe_name(f"{repeats}_{trigger}"))
+    if renamed == concept_folder:
+        return concept_folder
+    if any(
+        name_key(path.name) == name_key(renamed.name) for path in concept_folder.parent.iterdir()
+    ):
+        raise DatasetError(
+            f"There is already a folder {shown(renamed.name)}. Move the pictures together, or rename one."
+        )
+    replace(concept_folder, renamed)
+    sync_folder(renamed.parent)
+    return renamed
+
+
+def freeze(dataset: Dataset) -> dict[str, Any]:
+    """The dataset as JSON, so that a run knows for ever what it was trained on."""
+    return {
+        "format": 1,
+        "root": str(dataset.root.absolute()),
+        "concepts": [
+            {
+                "name": concept.name,
+                "folder": _below(concept.folder, dataset.root),
+                "repeats": concept.repeats,
+                "trigger": concept.trigger,
+                "images": [_freeze_image(image, concept.folder) for image in concept.images],
+            }
+            for concept in dataset.concepts
+        ],
+    }
+
+
+def thaw(frozen: Mapping[str, Any]) -> Dataset:
+    """A dataset from `freeze`; DatasetError when somebody's hands were in the file."""
+    try:
+        if frozen["format"] != 1:
+            raise ValueError("a newer format")
+        root = Path(str(frozen["root"]))
+        concepts = tuple(_thaw_concept(item, root) for item in frozen["concepts"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(
+            f"The list of pictures of this run (dataset.json) is damaged: {error}. Prepare the run anew."
+        ) from error
+    return Dataset(root, concepts)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    index: Index | None
+    caption_extension: str
+    problems: list[Problem]
+
+    def concept(self, folder: Path) -> Concept:
+        repeats, trigger = split_concept_name(folder.name)
+        paths = self._one_per_stem(self._pictures(folder))
+        infos = self.index.probe_many(paths) if self.index else probe_many(paths)
+        images = []
+        for path, info in zip(paths, infos, strict=True):
+            if isinstance(info, ImageError):
+                self._say(path, str(info), "error")
+            else:
+                images.append(self._image(path, info))
+        self._twins(images)
+        return Concept(folder.name, folder, repeats or 1, trigger, tuple(images))
+
+    def _pictures(self, folder: Path) -> list[Path]:
+        pictures, captions = [], []
+        for path in _listed(folder):
+            suffix = path.suffix.lower()
+            if path.is_dir():
+                if _has_pictures(path):
+                    self._say(path, _nested(path), "warning")
+            elif is_picture_name(path.name):
+                pictures.append(path)
+            elif suffix in _UNREADABLE_SUFFIXES:
+                self._say(
+                    path, f"{shown(path.name)} is left out: save it as PNG, JPEG or WebP.", "error"
+                )
+            elif suffix == self.caption_extension:
+                captions.append(path)
+        stems = {name_key(path.stem) for path in pictures}
+        for path in captions:
+            if name_key(path.stem) not in stems:
+                text = f"{shown(path.name)} belongs to no picture: give it the name of its picture, or delete it."
+                self._say(path, text, "warning")
+        return pictures
+
+    def _one_per_stem(self, paths: list[Path]) -> list[Path]:
+        first: dict[str, Path] = {}
+        for path in paths:
+            earlier = first.setdefault(name_key(path.stem), path)
+            if earlier is not path:
+                text = (
+                    f"{shown(path.name)} is left out, because {shown(earlier.name)} has the same name "
+                    "and so the same caption: rename one of the two."
+                )
+                self._say(path, text, "error")
+        return list(first.values())
+
+    def _image(self, path: Path, info: ImageInfo) -> DatasetImage:
+        for note, text in zip(info.notes, sentences(path, info.notes), strict=True):
+            self._say(path, text, "warning" if note in NOTES_TO_ACT_ON else "note")
+        caption, has_caption = self._caption(path)
+        return DatasetImage(path, info.width, info.height, info.sha256, caption, has_caption)
+
+    def _caption(self, image: Path) -> tuple[Caption, bool]:
+        path = image.with_suffix(self.caption_extension)
+        try:
+            found = read_caption(path)
+        except DatasetError as error:
+            self._say(path, str(error), "warning")
+            return Caption(), False
+        if not found.caption.tags:
+            what = "is empty" if found.exists else "is missing"
+            text = f"The caption of {shown(image.name)} {what}: write its tags into {shown(path.name)}."
+            self._say(image, text, "warning")
+        elif found.note:
+            self._say(path, found.note, "warning")
+        return found.caption, bool(found.caption.tags)
+
+    def _twins(self, images: list[DatasetImage]) -> None:
+        first: dict[str, Path] = {}
+        for image in images:
+            earlier = first.setdefault(image.sha256, image.path)
+            if earlier is not image.path:
+                text = f"{shown(image.path.name)} is the same picture as {shown(earlier.name)}: delete one."
+                self._say(image.path, text, "warning")
+
+    def _say(self, path: Path, sentence: str, level: Level) -> None:
+        self.problems.append(Problem(path, sentence, level))
+
+
+def _concept_folders(folder: Path, problems: list[Problem]) -> list[Path]:
+    """The folder itself when pictures lie in it, else those below."""
+    inside = _listed(folder)
+    below = [path for path in inside if path.is_dir()]
+    numbered = [path for path in below if split_concept_name(path.name)[0]]
+    loose = [path for path in inside if path.is_file() and is_picture_name(path.name)]
+    if loose and not numbered:
+        return [folder]
+    for path in loose:
+        text = f"{shown(path.name)} lies beside the concept folders, so it is left out: move it into one."
+        problems.append(Problem(path, text, "error"))
+    if not below:
+        return [folder]
+    for path in below:
+        if path not in numbered and _has_pictures(path):
+            name = shown(path.name)
+            text = f"The folder {name} has no number in front, so it counts once: rename it to 5_{name} for 5 repeats."
+            problems.append(Problem(path, text, "warning"))
+    return below
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder, in natural order; hidden things are none of ours."""
+    try:
+        paths = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+    except OSError as error:
+        raise DatasetError(
+            f"The folder {folder} cannot be read ({error.strerror}). Look at its permissions."
+        ) from error
+    return sorted(paths, key=lambda path: natural_key(path.name))
+
+
+def _has_pictures(folder: Path) -> bool:
+    try:
+        return any(is_picture_name(path.name) for path in folder.rglob("*"))
+    except OSError:
+        return False
+
+
+def _nested(folder: Path) -> str:
+    return (
+        f"The folder {shown(folder.name)} lies inside {shown(folder.parent.name)}, where folders are "
+        "not looked into: move its pictures one level up."
+    )
+
+
+def _freeze_image(image: DatasetImage, folder: Path) -> dict[str, Any]:
+    return {
+        "path": _below(image.path, folder),
+        "width": image.width,
+        "height": image.height,
+        "sha256": image.sha256,
+        "caption": image.caption.text,
+        "has_caption": image.has_caption,
+    }
+
+
+def _below(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _thaw_concept(item: Mapping[str, Any], root: Path) -> Concept:
+    folder = _inside(root, item["folder"])
+    images = tuple(_thaw_image(image, folder) for image in item["images"])
+    repeats = _whole(item["repeats"], MAX_REPEATS)
+    return Concept(str(item["name"]), folder, repeats, str(item["trigger"]), images)
+
+
+def _thaw_image(item: Mapping[str, Any], folder: Path) -> DatasetImage:
+    tags = tuple(tag for part in str(item["caption"]).split(",") if (tag := part.strip()))
+    return DatasetImage(
+        path=_inside(folder, item["path"]),
+        width=_whole(item["width"], 16_384),
+        height=_whole(item["height"], 16_384),
+        sha256=str(item["sha256"]),
+        caption=Caption(tags),
+        has_caption=bool(item["has_caption"]),
+    )
+
+
+def _inside(root: Path, place: object) -> Path:
+    relative = Path(str(place))
+    if relative.is_absolute() or ".." in relative.parts:
+        raise ValueError(f"{shown(str(place))} leads out of its folder")
+    return root / relative
+
+
+def _whole(value: object, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ValueError(f"{value!r} is not a number from 1 to {most}")
+    return value

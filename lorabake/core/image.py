@@ -1,0 +1,186 @@
+"""Pictures from strangers: what they are, their pixels, their thumbnails.
+
+Nothing here decodes in this process; that is done by limited child processes (core/decoder.py),
+so that the worst picture is an unreadable picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorabake.core.decoder import Answer, DecoderFailure, decoders
+from lorabake.core.errors import ImageError
+from lorabake.core.names import shown
+
+RGB = NDArray[np.uint8]  # (H, W, 3), sRGB
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif")
+THUMBNAIL_SIDE = 256  # px
+
+# What is done to a picture without asking, and what to do if that is not wanted.
+NOTES = {
+    "animated": "is animated: only its first frame is used; if you want another one, save it as PNG.",
+    "cmyk": "has the colours of print (CMYK), converted for the screen: save it as RGB if they look wrong.",
+    "16-bit": "has 16 bits per colour and is read with 8, which is all a model sees: nothing to do.",
+    "transparent": "has transparent areas, which become white: paint a background if you want another.",
+    "turned": "is stored turned (EXIF) and is used upright, as viewers show it: nothing to do.",
+}
+NOTES_TO_ACT_ON = frozenset({"animated", "cmyk", "transparent"})
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What a picture file holds.
+
+    width, height: px, upright (after the EXIF rotation).
+    mode: Pillow's name of the stored colours; notes: keys of NOTES; sha256: of the file's bytes.
+    """
+
+    width: int
+    height: int
+    format: str
+    frames: int
+    mode: str
+    notes: tuple[str, ...]
+    sha256: str
+
+    @property
+    def note(self) -> str:
+        """The notes as they read on after the file's name; "" when there are none."""
+        return " It ".join(NOTES[note] for note in self.notes)
+
+
+def is_picture_name(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
+
+
+def probe(path: Path, *, thorough: bool = True) -> ImageInfo:
+    """What this picture is, or ImageError with the reason and the remedy.
+
+    thorough: decode every pixel. Otherwise only what leaves doubts about its header or its end.
+    """
+    answer = _ask(path, {"do": "probe", "thorough": thorough})
+    return _info(path, answer.header)
+
+
+def probe_many(
+    paths: Sequence[Path],
+    *,
+    thorough: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[ImageInfo | ImageError]:
+    """`probe` for many, side by side; the answers in the order of the paths."""
+
+    def one(path: Path) -> ImageInfo | ImageError:
+        try:
+            return probe(path, thorough=thorough)
+        except ImageError as error:
+            return error
+
+    found: list[ImageInfo | ImageError] = []
+    with ThreadPoolExecutor(decoders().size) as threads:
+        for info in threads.map(one, paths):
+            found.append(info)
+            if on_progress:
+                on_progress(len(found), len(paths))
+    return found
+
+
+def load_rgb(path: Path) -> RGB:
+    """The pixels, upright, (H, W, 3) uint8.
+
+    Transparent areas are white, 16 bits become 8, CMYK goes through its colour profile, and of an
+    animation it is the first frame.
+    """
+    answer = _ask(path, {"do": "pixels"})
+    width, height = int(answer.header["width"]), int(answer.header["height"])
+    if answer.payload.size != width * height * 3:
+        raise ImageError(f"{shown(path.name)} could not be decoded. Save it anew as PNG.")
+    return answer.payload.reshape(height, width, 3)
+
+
+def thumbnail(path: Path, side: int = THUMBNAIL_SIDE) -> bytes:
+    """A small WebP with `side` px at its longest side."""
+    return _ask(path, {"do": "thumbnail", "side": side}).payload.tobytes()
+
+
+def resize_cover(rgb: RGB, *, resized: tuple[int, int], bucket: tuple[int, int]) -> RGB:
+    """Resize to `resized` (width, height) and cut `bucket` (width, height) out of its middle.
+
+    Shrinking averages areas exactly, enlarging is Lanczos, as the trainers of the guide do
+    (cv2's INTER_AREA and Lanczos).
+    """
+    height, width, _ = rgb.shape
+    if (width, height) == resized:
+        scaled = rgb
+    elif width > resized[0] and height > resized[1]:
+        scaled = shrink(rgb, *resized)
+    else:
+        from PIL import Image
+
+        picture = Image.fromarray(rgb).resize(resized, Image.Resampling.LANCZOS)
+        scaled = np.array(picture)
+    left, top = (resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2
+    return np.ascontiguousarray(scaled[top : top + bucket[1], left : left + bucket[0]])
+
+
+def shrink(rgb: RGB, width: int, height: int) -> RGB:
+    """Each new pixel is the mean of the area it covers, parts of pixels counted as parts."""
+    narrow = _average_rows(rgb.transpose(1, 0, 2), width).transpose(1, 0, 2)
+    small = _average_rows(narrow, height)
+    return np.clip(np.rint(small), 0, 255).astype(np.uint8)
+
+
+def _average_rows(values: NDArray[Any], rows: int) -> NDArray[np.float32]:
+    """(N, …) → (rows, …), float32."""
+    ratio = len(values) / rows
+    upper = np.arange(rows) * ratio
+    lower = upper + ratio
+    first = np.floor(upper).astype(np.intp)
+    total = np.zeros((rows, *values.shape[1:]), dtype=np.float32)
+    for step in range(ceil(ratio) + 1):
+        row = first + step
+        covered = np.clip(np.minimum(row + 1, lower) - np.maximum(row, upper), 0, 1) / ratio
+        weights = covered.astype(np.float32).reshape(-1, *(1,) * (values.ndim - 1))
+        total += values[np.minimum(row, len(values) - 1)] * weights
+    return total
+
+
+def sentences(path: Path, notes: Iterable[str]) -> list[str]:
+    """Each note as a whole sentence about this file."""
+    return [f"{shown(path.name)} {NOTES[note]}" for note in notes]
+
+
+def _ask(path: Path, request: dict[str, Any]) -> Answer:
+    name = shown(path.name)
+    try:
+        with decoders().lend() as decoder:
+            answer = decoder.ask({**request, "path": str(path.absolute())})
+    except DecoderFailure as error:
+        raise ImageError(f"{name} {error}") from error
+    if "refused" in answer.header:
+        raise ImageError(f"{name} {answer.header['refused']}")
+    return answer
+
+
+def _info(path: Path, header: dict[str, Any]) -> ImageInfo:
+    try:
+        return ImageInfo(
+            width=int(header["width"]),
+            height=int(header["height"]),
+            format=str(header["format"]),
+            frames=int(header["frames"]),
+            mode=str(header["mode"]),
+            notes=tuple(note for note in header["notes"] if note in NOTES),
+            sha256=str(header["sha256"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ImageError(f"{shown(path.name)} could not be read. Save it anew as PNG.") from error

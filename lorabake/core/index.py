@@ -1,0 +1,201 @@
+"""The SQLite index: what can be computed again. It may be deleted at any time.
+
+Only this module knows SQL. When the file is damaged it is put aside and begun anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from lorabake.core import image
+from lorabake.core.errors import ImageError
+from lorabake.core.files import atomic_write_bytes
+from lorabake.core.image import THUMBNAIL_SIDE, ImageInfo
+
+T = TypeVar("T")
+
+# Numbered: the file remembers how many it has had. Only ever add to the end.
+MIGRATIONS = (
+    """
+    CREATE TABLE pictures (
+        path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
+        format TEXT NOT NULL, frames INTEGER NOT NULL, mode TEXT NOT NULL, notes TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+_BUSY = 5.0  # seconds to wait for another process that writes
+
+
+class Index:
+    """Facts about picture files, kept by (path, size, time of change); thumbnails by content."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.thumbnails = path.parent / "thumbnails"
+        self._lock = threading.RLock()
+        self._database: sqlite3.Connection | None = None
+
+    def probe_many(
+        self,
+        paths: Sequence[Path],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[ImageInfo | ImageError]:
+        """As core.image.probe_many, but only new and changed files are opened."""
+        stamps = {path: _stamp(path) for path in paths}
+        known = self._known(stamps)
+        new = [path for path in paths if path not in known]
+        found = dict(zip(new, image.probe_many(new, on_progress=on_progress), strict=True))
+        self._remember(
+            {path: info for path, info in found.items() if isinstance(info, ImageInfo)}, stamps
+        )
+        return [known[path] if path in known else found[path] for path in paths]
+
+    def probe(self, path: Path) -> ImageInfo:
+        info = self.probe_many([path])[0]
+        if isinstance(info, ImageError):
+            raise info
+        return info
+
+    def thumbnail(self, path: Path, side: int = THUMBNAIL_SIDE) -> Path:
+        """A WebP file with at most `side` px a side; its name never means another picture."""
+        name = f"{self.probe(path).sha256}-{side}.webp"
+        small = self.thumbnails / name[:2] / name
+        if not small.exists():
+            data = image.thumbnail(path, side)
+            small.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_bytes(small, data)
+        return small
+
+    def close(self) -> None:
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+
+    def _known(self, stamps: Mapping[Path, tuple[int, int] | None]) -> dict[Path, ImageInfo]:
+        def look(database: sqlite3.Connection) -> dict[Path, ImageInfo]:
+            known = {}
+            for path, stamp in stamps.items():
+                row = (
+                    stamp
+                    and database.execute(
+                        "SELECT width, height, format, frames, mode, notes, sha256 FROM pictures"
+                        " WHERE path = ? AND size = ? AND changed = ?",
+                        (_key(path), *stamp),
+                    ).fetchone()
+                )
+                if row:
+                    known[path] = _info(row)
+            return known
+
+        return self._do(look, {})
+
+    def _remember(
+        self, infos: Mapping[Path, ImageInfo], stamps: Mapping[Path, tuple[int, int] | None]
+    ) -> None:
+        # A file that changed while it was read is not remembered.
+        rows = [
+            (
+                *(_key(path), *(stamps[path] or (0, 0)), info.sha256, info.width, info.height),
+                *(info.format, info.frames, info.mode, json.dumps(info.notes)),
+            )
+            for path, info in infos.items()
+            if stamps[path] and stamps[path] == _stamp(path)
+        ]
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany(
+                    "INSERT OR REPLACE INTO pictures VALUES (?,?,?,?,?,?,?,?,?,?)", rows
+                )
+
+        if rows:
+            self._do(write, None)
+
+    def _do(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """Run it; a damaged file is begun anew once, and a cache that cannot be used is no error."""
+        with self._lock:
+            for _ in range(2):
+                try:
+                    if self._database is None:
+                        self._database = _open(self.path)
+                    return work(self._database)
+                except sqlite3.OperationalError:  # locked, read-only or full disk
+                    return otherwise
+                except (sqlite3.DatabaseError, ValueError):
+                    self.close()
+                    _put_aside(self.path)
+            return otherwise
+
+
+def _info(row: tuple[int, int, str, int, str, str, str]) -> ImageInfo:
+    width, height, kind, frames, mode, notes, sha256 = row
+    return ImageInfo(width, height, kind, frames, mode, tuple(json.loads(notes)), sha256)
+
+
+def _key(path: Path) -> str:
+    return os.fsencode(path.absolute()).hex() if _odd(path) else str(path.absolute())
+
+
+def _odd(path: Path) -> bool:
+    """File names that are not text (bytes from an old system) cannot go into SQLite as they are."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path, timeout=_BUSY, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("quick_check found damage")
+        _migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    database.isolation_level = None
+    database.execute("BEGIN IMMEDIATE")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        database.execute("ROLLBACK")
+        raise sqlite3.DatabaseError("written by a newer lorabake")
+    for number, statement in enumerate(MIGRATIONS[version:], start=version + 1):
+        database.execute(statement)
+        database.execute(f"PRAGMA user_version = {number}")
+    database.execute("COMMIT")
+    database.isolation_level = "DEFERRED"
+
+
+def _put_aside(path: Path) -> None:
+    for ending in ("-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + ending).unlink()
+    with suppress(OSError):
+        path.replace(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
