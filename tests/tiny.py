@@ -98,6 +98,40 @@ def tiny_sdxl_folder(tmp_path: Path, seed: int = 0) -> Path:
     return folder
 
 
+def tiny_sdxl_single_file(tmp_path: Path, seed: int = 0, **metadata: str) -> Path:
+    """Write the model of `tiny_sdxl_folder` as one file in SGM layout and return its path."""
+    from safetensors.torch import save_file
+
+    path = tmp_path / f"tiny-sdxl-{seed}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = {"lorabake.config": json.dumps(TINY_SDXL)}
+    save_file(sgm_tensors(tiny_modules(seed)), path, metadata=told | metadata)
+    return path
+
+
+def sgm_tensors(modules: dict[str, Any]) -> dict[str, Any]:
+    """The weights of the four networks under the names of a single-file checkpoint."""
+    import torch
+
+    from lorabake.engine.families.single_file import sources
+
+    tensors: dict[str, Any] = {}
+    for part, module in modules.items():
+        state = dict(module.state_dict())
+        for key, (name, _) in sources(part, module.config, state).items():
+            if part == "text_encoder_2" and "in_proj" in name:
+                qkv = [key.replace(".q_proj.", f".{each}_proj.") for each in "qkv"]
+                if ".q_proj." in key:
+                    tensors[name] = torch.cat([state[each] for each in qkv])
+            elif key == "text_projection.weight":
+                tensors[name] = state[key].t().contiguous()
+            elif part == "vae" and ".attentions." in key and state[key].ndim == 2:
+                tensors[name] = state[key][:, :, None, None].contiguous()
+            else:
+                tensors[name] = state[key].contiguous()
+    return tensors
+
+
 def _write_json(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=1), encoding="utf-8")

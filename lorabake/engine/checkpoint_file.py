@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lorabake.core.errors import ModelFileError
 
@@ -183,7 +183,7 @@ def _tensor(name: str, value: Any, file_name: str) -> TensorInfo:
     return TensorInfo(dtype, tuple(shape), offsets[0], offsets[1])
 
 
-def _counts(value: Any) -> bool:
+def _counts(value: Any) -> TypeGuard[list[int]]:
     """Whether this is a list of numbers that can be sizes. (True and False are ints to Python.)"""
     return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
 

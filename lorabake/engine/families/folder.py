@@ -6,7 +6,7 @@ Only `config.json` files and `.safetensors` are ever opened. No torch here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +33,31 @@ def is_folder_model(path: Path) -> bool:
     return (path / "unet" / "config.json").is_file()
 
 
-def part_config(folder: Path, part: str) -> dict[str, Any]:
-    """The config of one part ("unet", …, "scheduler") of a folder model."""
-    name = "scheduler_config.json" if part == "scheduler" else "config.json"
-    config = read_json(folder / part / name)
-    given = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
-    wanted = CLASSES.get(part, given)
-    if given not in (wanted, None):
+def read_config(folder: Path, part: str) -> dict[str, Any]:
+    """The config in one part's own folder, as what it must be ("unet", …, "scheduler")."""
+    config = read_json(folder / ("scheduler_config.json" if part == "scheduler" else "config.json"))
+    given = config.get("_class_name") or config.get("architectures")
+    wanted = CLASSES.get(part)
+    if wanted and given not in (None, wanted, [wanted]):
         raise ModelFileError(
-            f"{folder.name} is not an SDXL model (its {part} is a {str(given)[:60]}). "
+            f"{folder.parent.name} is not an SDXL model (its {folder.name} is {str(given)[:60]}). "
             "Choose an SDXL checkpoint."
         )
+    _check_sizes(config, folder)
     return config
+
+
+def _check_sizes(config: Mapping[str, Any], folder: Path) -> None:
+    """Refuse settings that would build a network without end."""
+    for key, value in config.items():
+        many = value if isinstance(value, list) else [value]
+        limit = 100 if "layers" in key else 1_000_000
+        numbers = [item for item in many if isinstance(item, int | float)]
+        if len(many) > 16 or any(not 0 <= number <= limit for number in map(abs, numbers)):
+            raise ModelFileError(
+                f"{folder.name}/config.json asks for a network of an impossible size ({key}). "
+                "Get another copy of this model."
+            )
 
 
 def part_files(folder: Path) -> list[Path]:
@@ -78,7 +91,7 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in dict.fromkeys(names.values())]
 
 
-def plain_sources(keys: Iterable[str], available: Mapping[str, object]) -> dict[str, str]:
+def plain_sources(keys: Iterable[str], available: Container[str]) -> dict[str, str]:
     """The tensor in the files for each weight, where both have the names of a diffusers folder.
 
     Text encoders are saved with or without `text_model.`, old VAEs with other attention names.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,24 @@ from torch import nn
 
 from lorabake.core.errors import ModelFileError
 from lorabake.engine.clip_tokenizer import tokenizer_g, tokenizer_l
-from lorabake.engine.families.folder import part_config, part_files, plain_sources
+from lorabake.engine.families import shapes, single_file
+from lorabake.engine.families.folder import part_files, plain_sources, read_config
 from lorabake.engine.families.model import Model
-from lorabake.engine.families.weights import TensorFile, empty, fill
+from lorabake.engine.families.sdxl import PARTS, model_config
+from lorabake.engine.families.weights import Source, TensorFile, empty, fill
+from lorabake.engine.identify import require_sdxl
 
 Config = Mapping[str, Any]
-CONFIGS = ("unet", "text_encoder", "text_encoder_2", "vae", "scheduler")
+VOCABULARY = 49408  # of the tokenizers, which are the same in every SDXL
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where one network comes from. sources: see `weights.fill`, given the network's own keys."""
+
+    config: Config
+    files: list[TensorFile]
+    sources: Callable[[Iterable[str]], Mapping[str, Source]]
 
 
 def load(
@@ -29,31 +43,86 @@ def load(
     parts: tuple[str, ...],
 ) -> Model:
     """See `lorabake.engine.families.sdxl.load_model`."""
-    configs = {name: part_config(base, name) for name in CONFIGS}
+    require_sdxl(base)
+    own = [name for name in PARTS if vae is None or name != "vae"]
+    found = _folder_parts(base, own) if base.is_dir() else _single_file_parts(base, own)
+    if vae is not None:
+        found["vae"] = _other_vae(vae)
+    _check_fit(base.name, {name: part.config for name, part in found.items()})
     networks: dict[str, nn.Module] = {}
     for name in parts:
-        files = [TensorFile(path) for path in part_files(base / name)]
-        wanted = (vae_dtype if name == "vae" else dtype) or torch.float32
-        network = _build(name, configs[name])
-        available = {key: None for file in files for key in file.header.tensors}
-        sources = plain_sources(network.state_dict(), available)
+        part = found[name]
+        network = _build(name, part.config)
         networks[name] = fill(
             network,
-            files,
-            {key: (source, None) for key, source in sources.items()},
+            part.files,
+            part.sources(network.state_dict()),
             device=device,
-            dtype=wanted,
+            dtype=(vae_dtype if name == "vae" else dtype) or torch.float32,
         )
     return Model(
         parts=networks,
-        configs=configs,
+        configs={name: part.config for name, part in found.items()},
         tokenizer=tokenizer_l(),
         tokenizer_2=tokenizer_g(),
-        scheduler_config=configs["scheduler"],
+        scheduler_config=model_config(base, "scheduler"),
         base_path=base,
         device=torch.device(device),
         dtype=dtype or torch.float32,
     )
+
+
+def _folder_parts(folder: Path, names: Iterable[str]) -> dict[str, Part]:
+    return {name: _folder_part(folder / name, model_config(folder, name)) for name in names}
+
+
+def _folder_part(folder: Path, config: Config) -> Part:
+    files = [TensorFile(path) for path in part_files(folder)]
+    return Part(config, files, partial(_plain, files))
+
+
+def _plain(files: list[TensorFile], keys: Iterable[str]) -> Mapping[str, Source]:
+    available = {name for file in files for name in file.header.tensors}
+    return {key: (name, None) for key, name in plain_sources(keys, available).items()}
+
+
+def _single_file_parts(path: Path, names: Iterable[str]) -> dict[str, Part]:
+    file = TensorFile(path)
+    configs = {name: shapes.part_config(file.header, name, path.name) for name in names}
+    return {
+        name: Part(config, [file], partial(single_file.sources, name, config))
+        for name, config in configs.items()
+    }
+
+
+def _other_vae(path: Path) -> Part:
+    """A VAE from elsewhere: a diffusers folder or a file in either layout."""
+    if path.is_dir():
+        folder = path / "vae" if (path / "vae").is_dir() else path
+        return _folder_part(folder, shapes.shipped_config("vae") | read_config(folder, "vae"))
+    file = TensorFile(path)
+    config, prefix = shapes.vae_file_config(file.header, path.name)
+    if prefix is None:
+        return Part(config, [file], partial(_plain, [file]))
+    return Part(config, [file], partial(single_file.vae_sources, config, prefix=prefix))
+
+
+def _check_fit(name: str, configs: Mapping[str, Config]) -> None:
+    """Raise when the parts, each whole, do not belong together."""
+    unet, first, second = (configs[part] for part in ("unet", "text_encoder", "text_encoder_2"))
+    sizes = 6 * unet["addition_time_embed_dim"] + second["projection_dim"]
+    fit = {
+        "VAE": configs["vae"]["latent_channels"] == unet["in_channels"],
+        "text encoders": unet["cross_attention_dim"] == first["hidden_size"] + second["hidden_size"]
+        and unet["projection_class_embeddings_input_dim"] == sizes
+        and first["vocab_size"] == second["vocab_size"] == VOCABULARY,
+    }
+    for part, fits in fit.items():
+        if not fits:
+            raise ModelFileError(
+                f"The {part} used with {name} belong to another kind of model than its U-Net. "
+                "Choose others, or a checkpoint that has its own."
+            )
 
 
 def _build(part: str, config: Config) -> nn.Module:
@@ -63,8 +132,10 @@ def _build(part: str, config: Config) -> nn.Module:
 
     makers: dict[str, Callable[[], Any]] = {
         "unet": lambda: UNet2DConditionModel.from_config(dict(config)),
-        "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**config)),
-        "text_encoder_2": lambda: CLIPTextModelWithProjection(CLIPTextConfig(**config)),
+        "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**_text_settings(part, config))),
+        "text_encoder_2": lambda: CLIPTextModelWithProjection(
+            CLIPTextConfig(**_text_settings(part, config))
+        ),
         "vae": lambda: AutoencoderKL.from_config(dict(config)),
     }
     try:
@@ -74,3 +145,9 @@ def _build(part: str, config: Config) -> nn.Module:
             f"The model's {part} has settings that do not make a network ({str(error)[:120]}). "
             "Get another copy of this model."
         ) from error
+
+
+def _text_settings(part: str, config: Config) -> dict[str, Any]:
+    """The settings that make a text encoder; others could ask transformers to fetch code."""
+    known = shapes.shipped_config(part)
+    return {key: value for key, value in config.items() if key in known}

@@ -83,7 +83,9 @@ class Model:
                 encoder: Any = self.parts[name]
                 # transformers checkpoints in training mode only; CLIP has no dropout to wake.
                 encoder.train()
-                encoder.gradient_checkpointing_enable({"use_reentrant": False})
+                encoder.activation_checkpointing_enable({"use_reentrant": False})
+                # It makes a frozen encoder ask for gradients, which only the old way needs.
+                encoder.disable_input_require_grads()
 
     @property
     def vae_factor(self) -> int:

@@ -1,0 +1,229 @@
+"""The configs of a single-file checkpoint, read off the shapes of its tensors. No torch here.
+
+The shipped configs of SDXL say what shapes do not tell; a file of the real size comes out exactly
+as them. A file of another size says the rest in its metadata, under `lorabake.config`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from lorabake.core.errors import ModelFileError
+from lorabake.engine.checkpoint_file import Header
+from lorabake.engine.families import sgm_names as names
+
+METADATA_KEY = "lorabake.config"
+HEAD_WIDTH = 64  # of every attention of SDXL, U-Net and text encoders
+
+# What a file's metadata may say. Sizes are not among it: those are read from the tensors.
+_TOLD: Mapping[str, tuple[str, ...]] = {
+    "unet": ("attention_head_dim", "norm_num_groups", "sample_size"),
+    "text_encoder": ("num_attention_heads", "hidden_act"),
+    "text_encoder_2": ("num_attention_heads", "hidden_act"),
+    "vae": ("norm_num_groups", "scaling_factor", "force_upcast", "sample_size"),
+    "scheduler": (),
+}
+
+Config = dict[str, Any]
+# The shape of a tensor by its name, with the part's prefix left out; None where there is none.
+Shape = Callable[[str], tuple[int, ...] | None]
+
+
+class NotThereError(Exception):
+    """A tensor that the part cannot do without."""
+
+
+@functools.cache
+def _shipped_text(part: str) -> str:
+    folder = Path(__file__).parent / "configs" / "sdxl"
+    return (folder / f"{part}.json").read_text(encoding="utf-8")
+
+
+def shipped_config(part: str) -> Config:
+    """SDXL's own config of a part: "unet", …, "scheduler"."""
+    config: Config = json.loads(_shipped_text(part))
+    return config
+
+
+def part_config(header: Header, part: str, file_name: str) -> Config:
+    """The config of one part of a checkpoint in SGM layout."""
+    told = _told(header.metadata, part, file_name)
+    if part == "scheduler":
+        return shipped_config(part) | _prediction(header)
+    prefix = {
+        "unet": names.UNET_PREFIX,
+        "text_encoder": names.TEXT_ENCODER_PREFIX,
+        "text_encoder_2": names.TEXT_ENCODER_2_PREFIX,
+        "vae": names.VAE_PREFIX,
+    }[part]
+    readers = {
+        "unet": unet_shapes,
+        "text_encoder": text_encoder_shapes,
+        "text_encoder_2": open_clip_shapes,
+        "vae": vae_shapes,
+    }
+    try:
+        found = readers[part](_below(header, prefix))
+    except NotThereError as error:
+        raise ModelFileError(
+            f"{file_name} is not a complete SDXL checkpoint ({prefix}{error} is missing). "
+            "Choose a file that holds the whole model."
+        ) from None
+    if part == "unet":
+        pooled = part_config(header, "text_encoder_2", file_name)["projection_dim"]
+        width = found["projection_class_embeddings_input_dim"] - pooled
+        found["addition_time_embed_dim"] = width // 6  # six numbers tell sizes and crop
+    return shipped_config(part) | found | told
+
+
+def vae_file_config(header: Header, file_name: str) -> tuple[Config, str | None]:
+    """The config of a VAE that is a file of its own, and the prefix of its SGM names.
+
+    The prefix is None where the file has the names of diffusers.
+    """
+    base = shipped_config("vae") | _told(header.metadata, "vae", file_name)
+    for prefix in ("", names.VAE_PREFIX, None):
+        block = (
+            "encoder.down_blocks.{}.resnets.{}" if prefix is None else "encoder.down.{}.block.{}"
+        )
+        try:
+            return base | vae_shapes(_below(header, prefix or ""), block), prefix
+        except NotThereError:
+            continue
+    raise ModelFileError(
+        f"{file_name} is not a VAE for SDXL. Choose another, or leave the VAE empty to use "
+        "the checkpoint's own."
+    )
+
+
+def unet_shapes(shape: Shape) -> Config:
+    """Channels, layers and attention of a U-Net, by walking down its blocks."""
+    levels: list[list[int]] = [[]]  # of each level: the attention depth of each layer
+    channels: list[int] = []
+    for number in count(1):
+        block = f"input_blocks.{number}"
+        if shape(f"{block}.0.op.weight"):
+            levels.append([])
+        elif convolution := shape(f"{block}.0.in_layers.2.weight"):
+            levels[-1].append(_depth(shape, f"{block}.1"))
+            channels[len(levels) - 1 :] = [convolution[0]]
+        else:
+            break
+    if not all(levels):
+        raise NotThereError("input_blocks.1.0.in_layers.2.weight")
+    attends = ["CrossAttn" if layers[0] else "" for layers in levels]
+    first = _needed(shape, "input_blocks.0.0.weight")
+    per_level = [len(layers) for layers in levels]
+    return {
+        "in_channels": first[1],
+        "out_channels": _needed(shape, "out.2.weight")[0],
+        "block_out_channels": channels,
+        "layers_per_block": per_level[0] if len(set(per_level)) == 1 else per_level,
+        "down_block_types": [f"{kind}DownBlock2D" for kind in attends],
+        "up_block_types": [f"{kind}UpBlock2D" for kind in reversed(attends)],
+        "transformer_layers_per_block": [layers[0] or 1 for layers in levels],
+        "attention_head_dim": [_heads(width) for width in channels],
+        "cross_attention_dim": _middle(shape, "transformer_blocks.0.attn2.to_k")[1],
+        "use_linear_projection": len(_middle(shape, "proj_in")) == 2,
+        "projection_class_embeddings_input_dim": _needed(shape, "label_emb.0.0.weight")[1],
+    }
+
+
+def text_encoder_shapes(shape: Shape) -> Config:
+    """Widths and layers of a text encoder with transformers' names."""
+    vocabulary, width = _needed(shape, "embeddings.token_embedding.weight")
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": _needed(shape, "encoder.layers.0.mlp.fc1.weight")[0],
+        "num_hidden_layers": _count(shape, "encoder.layers.{}.layer_norm1.weight"),
+        "num_attention_heads": _heads(width),
+        "max_position_embeddings": _needed(shape, "embeddings.position_embedding.weight")[0],
+        "projection_dim": width,
+    }
+
+
+def open_clip_shapes(shape: Shape) -> Config:
+    """Widths and layers of a text encoder with OpenCLIP's names."""
+    vocabulary, width = _needed(shape, "token_embedding.weight")
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": _needed(shape, "transformer.resblocks.0.mlp.c_fc.weight")[0],
+        "num_hidden_layers": _count(shape, "transformer.resblocks.{}.ln_1.weight"),
+        "num_attention_heads": _heads(width),
+        "max_position_embeddings": _needed(shape, "positional_embedding")[0],
+        "projection_dim": _needed(shape, "text_projection")[1],
+    }
+
+
+def vae_shapes(shape: Shape, block: str = "encoder.down.{}.block.{}") -> Config:
+    """Channels and layers of a VAE. block: how its names begin, for level and layer."""
+    levels = _count(shape, f"{block.format('{}', 0)}.conv1.weight")
+    channels = [_needed(shape, f"{block.format(i, 0)}.conv1.weight")[0] for i in range(levels)]
+    if not channels:
+        raise NotThereError(f"{block.format(0, 0)}.conv1.weight")
+    return {
+        "in_channels": _needed(shape, "encoder.conv_in.weight")[1],
+        "out_channels": _needed(shape, "decoder.conv_out.weight")[0],
+        "latent_channels": _needed(shape, "decoder.conv_in.weight")[1],
+        "block_out_channels": channels,
+        "layers_per_block": _count(shape, f"{block.format(0, '{}')}.conv1.weight"),
+        "down_block_types": ["DownEncoderBlock2D"] * levels,
+        "up_block_types": ["UpDecoderBlock2D"] * levels,
+    }
+
+
+def _below(header: Header, prefix: str) -> Shape:
+    return lambda name: header.shape(prefix + name)
+
+
+def predicts_v(header: Header) -> bool:
+    """Whether a checkpoint says that it was trained to predict velocity instead of noise."""
+    told = header.metadata.get("modelspec.prediction_type", "").lower()
+    return "v_pred" in header.tensors or told in ("v", "v_prediction", "v-prediction")
+
+
+def _prediction(header: Header) -> Config:
+    told: Config = {"prediction_type": "v_prediction"} if predicts_v(header) else {}
+    return told | ({"rescale_betas_zero_snr": True} if "ztsnr" in header.tensors else {})
+
+
+def _told(metadata: Mapping[str, str], part: str, file_name: str) -> Config:
+    try:
+        told = json.loads(metadata.get(METADATA_KEY, "{}")).get(part, {})
+        return {key: told[key] for key in _TOLD[part] if key in told}
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise ModelFileError(
+            f"{file_name} describes itself in a way that cannot be read ({METADATA_KEY}). "
+            "Get another copy of this model."
+        ) from None
+
+
+def _needed(shape: Shape, name: str) -> tuple[int, ...]:
+    found = shape(name)
+    if found is None or len(found) < 2:
+        raise NotThereError(name)
+    return found
+
+
+def _middle(shape: Shape, part: str) -> tuple[int, ...]:
+    return _needed(shape, f"middle_block.1.{part}.weight")
+
+
+def _depth(shape: Shape, place: str) -> int:
+    return _count(shape, place + ".transformer_blocks.{}.norm1.weight")
+
+
+def _count(shape: Shape, name: str) -> int:
+    """How many of a numbered tensor there are, from 0 without gaps."""
+    return next(number for number in count() if shape(name.format(number)) is None)
+
+
+def _heads(width: int) -> int:
+    return max(1, width // HEAD_WIDTH)
