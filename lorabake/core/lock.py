@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
+
+MACHINE_LOCK_VARIABLE = "LORABAKE_MACHINE_LOCK"
+
 _held: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
@@ -73,6 +77,16 @@ def is_locked(path: Path) -> bool:
     return True
 
 
+def machine_lock() -> FileLock:
+    """One heavy job at a time for this user of this machine, whatever workspaces are open."""
+    chosen = os.environ.get(MACHINE_LOCK_VARIABLE)
+    if chosen:
+        return FileLock(Path(chosen))
+    folder = platformdirs.user_cache_path("lorabake", appauthor=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "heavy.lock")
+
+
 _guard = threading.Lock()
 _folder_guards: dict[str, threading.Lock] = {}
 
@@ -96,8 +110,6 @@ def _lockable(folder: Path, key: str) -> Path:
         return folder
     else:
         import hashlib
-
-        import platformdirs
 
         locks = platformdirs.user_cache_path("lorabake", appauthor=False) / "locks"
         locks.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lorabake.core.names import natural_key
+
+if TYPE_CHECKING:
+    from lorabake.core.status import RunStatus
 
 _EPOCH = re.compile(r"-([0-9]{2,6})\.safetensors")
 
@@ -85,3 +89,9 @@ class Run:
             if not path.name.startswith(".") and (match := _EPOCH.search(path.name))
         ]
         return sorted(found, key=lambda checkpoint: checkpoint.epoch)
+
+    def status(self) -> RunStatus:
+        """How it stands; see core/status.py."""
+        from lorabake.core.status import read_status
+
+        return read_status(self)
