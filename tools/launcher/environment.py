@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 from . import torch_wheels
@@ -36,6 +38,13 @@ class Environment:
         if sys.platform == "win32":
             return self.venv / "Scripts" / "python.exe"
         return self.venv / "bin" / "python"
+
+    @property
+    def packages(self) -> Path:
+        if sys.platform == "win32":
+            return self.venv / "Lib" / "site-packages"
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        return self.venv / "lib" / version / "site-packages"
 
     @property
     def log(self) -> Path:
@@ -203,15 +212,14 @@ def _make_venv(env: Environment) -> None:
 
 
 def _upgrade_pip(env: Environment) -> None:
-    """A pip that continues broken-off downloads (25.1) and trusts the system's certificates (24.2)."""
-    if _version_tuple(_versions(env, ["pip"]).get("pip", "0")) >= (25, 1):
+    """A pip that continues broken-off downloads (25.2) and trusts the system's certificates (24.2)."""
+    if _version_tuple(_versions(env, ["pip"])["pip"]) >= (25, 2):
         return
     try:
-        _pip(env, "pip", "install", "--upgrade", "pip>=25.1")
-    except LaunchError as error:
-        if "no build of" not in str(error):
-            raise
-        print("  (the index has no newer pip; going on with this one)", flush=True)
+        _pip(env, "pip", "install", "--retries", "1", "--upgrade", "pip>=25.2")
+    except LaunchError:
+        # An index may lack it. Without network or disk the next step fails too, and says why.
+        print("  (going on with the pip that Python brought)", flush=True)
 
 
 def _install_torch(env: Environment, lines: Sequence[str]) -> None:
@@ -244,12 +252,8 @@ def _make_importable(env: Environment) -> None:
 
     The line is relative, so the folder may be moved, and its letters do not matter.
     """
-    packages = env.venv / "Lib" / "site-packages"
-    if sys.platform != "win32":
-        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        packages = env.venv / "lib" / version / "site-packages"
-    up = Path(os.path.relpath(env.root, packages)).as_posix()
-    (packages / "lorabake-root.pth").write_text(up + "\n", encoding="utf-8")
+    up = Path(os.path.relpath(env.root, env.packages)).as_posix()
+    (env.packages / "lorabake-root.pth").write_text(up + "\n", encoding="utf-8")
 
 
 def _describe_torch(env: Environment) -> str:
@@ -285,7 +289,7 @@ def _pip(env: Environment, what: str, *arguments: str) -> None:
     command = [str(env.python), "-m", "pip", *arguments]
     if arguments[0] == "install":
         command += ["--prefer-binary"]
-        if _version_tuple(_versions(env, ["pip"]).get("pip", "0")) >= (24, 1):
+        if _version_tuple(_versions(env, ["pip"])["pip"]) >= (24, 1):
             command += ["--progress-bar", "raw"]
     output: list[str] = []
     with env.log.open("a", encoding="utf-8") as log:
@@ -311,7 +315,9 @@ def _pip(env: Environment, what: str, *arguments: str) -> None:
     _show(what, "", None)
     if returncode != 0:
         print()
-        raise LaunchError(f"{explain_pip(''.join(output), returncode=returncode)} Log: {env.log}")
+        proxies = urllib.request.getproxies()
+        sentence = explain_pip("".join(output), returncode=returncode, proxies=proxies)
+        raise LaunchError(f"{sentence} Log: {env.log}")
     if sys.stdout.isatty():
         print(f"\r  {what}: {time.monotonic() - started:.0f} s", flush=True)
 
@@ -329,14 +335,9 @@ def _show(what: str, line: str, progress: re.Match[str] | None) -> None:
 
 def _versions(env: Environment, names: Sequence[str]) -> dict[str, str]:
     """The installed versions of those of `names` that are installed."""
-    code = (
-        "import sys\nfrom importlib.metadata import version, PackageNotFoundError\n"
-        "for name in sys.argv[1:]:\n"
-        "    try: print(name, version(name))\n"
-        "    except PackageNotFoundError: pass"
-    )
-    done = _capture(env, [str(env.python), "-c", code, *names])
-    return dict(line.split() for line in done.stdout.splitlines())
+    place = [str(env.packages)]
+    found = {name: next(iter(distributions(name=name, path=place)), None) for name in names}
+    return {name: package.version for name, package in found.items() if package is not None}
 
 
 def _version_tuple(version: str) -> tuple[int, ...]:

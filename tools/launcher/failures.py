@@ -2,7 +2,9 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 # `./launch.sh` on Linux and macOS, `launch.bat` on Windows: the words the user typed.
 COMMAND = "launch.bat" if sys.platform == "win32" else "./launch.sh"
@@ -11,6 +13,12 @@ COMMAND = "launch.bat" if sys.platform == "win32" else "./launch.sh"
 class LaunchError(Exception):
     """A sentence for the user: what happened, and what to do."""
 
+
+_DEAD_PROXY = (
+    "The proxy does not answer. Correct HTTPS_PROXY (or unset it if you need none) "
+    "and run {command} again."
+)
+_REFUSED = r"Connection refused|NewConnectionError|NameResolutionError|ConnectTimeoutError"
 
 # What pip prints, and what that means. The first pattern that is found decides, so the causes stand
 # before their consequences: without a network pip also finds "no matching distribution".
@@ -32,8 +40,7 @@ _PIP_FAILURES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"ProxyError|Cannot connect to proxy|Unable to connect to proxy|Tunnel connection failed",
-        "The proxy does not answer. Correct HTTPS_PROXY (or unset it if you need none) "
-        "and run {command} again.",
+        _DEAD_PROXY,
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|SSLError|certificate verify failed",
@@ -63,6 +70,11 @@ _PIP_FAILURES: tuple[tuple[str, str], ...] = (
         r"HTTP error (?:401|403)|(?:401|403) (?:Client )?Error|403 Forbidden",
         "The package server refused access. Check the index and the password in your pip settings "
         "(`python -m pip config list`) and run {command} again.",
+    ),
+    (
+        r"requirement (?P<package>[^\s(]+)[^\n]*\(from versions: none\)",
+        "The package server has nothing for {package}: it may be out of reach, or your pip settings "
+        "(`python -m pip config list`) name one that lacks it. Correct that and run {command} again.",
     ),
     (
         r"No matching distribution found for (?P<package>[^\s(]+)|"
@@ -95,10 +107,18 @@ _PIP_FAILURES: tuple[tuple[str, str], ...] = (
 _UNKNOWN = "The installation failed for a reason lorabake does not know. Read the end of the log."
 
 
-def explain_pip(output: str, *, returncode: int = 1) -> str:
-    """One sentence for what made pip fail, from all it printed."""
+def explain_pip(
+    output: str, *, returncode: int = 1, proxies: Mapping[str, str] | None = None
+) -> str:
+    """One sentence for what made pip fail, from all it printed.
+
+    proxies: scheme -> URL. Newer pips do not say that it was a proxy which did not answer.
+    """
     if returncode == -9:
         output += "\nKilled"
+    hosts = {urlsplit(url).hostname for url in (proxies or {}).values()}
+    if re.search(_REFUSED, output) and any(f"'{host}'" in output for host in hosts):
+        return _DEAD_PROXY.format(command=COMMAND)
     for pattern, sentence in _PIP_FAILURES:
         found = re.search(pattern, output, re.IGNORECASE)
         if found:
