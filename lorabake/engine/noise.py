@@ -13,17 +13,6 @@ from torch import Tensor
 from lorabake.core.randomness import derive
 
 
-def alphas_cumprod(
-    beta_start: float = 0.00085, beta_end: float = 0.012, steps: int = 1000
-) -> Tensor:
-    """Share of the picture left at each timestep, ā_t: (steps,), float64.
-
-    "scaled_linear": the square roots of β are evenly spaced, as for every Stable Diffusion so far.
-    """
-    betas = torch.linspace(beta_start**0.5, beta_end**0.5, steps, dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, dim=0)
-
-
 def generator(seed: int, purpose: str, *position: int | str) -> torch.Generator:
     """A CPU generator for one random choice; CPU, so that every card draws the same noise."""
     return torch.Generator("cpu").manual_seed(derive(seed, purpose, *position))

@@ -1,0 +1,281 @@
+"""The headless front door: what the page does, from a terminal, through the same functions.
+
+Every verb takes `--json` and then prints one JSON object on stdout. Exit code 0: done; 1: one
+sentence on stderr says what happened and what to do; 2: wrong usage; 130: stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lorabake.core.errors import LorabakeError, RecipeError, Stopped
+from lorabake.core.workspace import Workspace
+
+app = typer.Typer(
+    name="lorabake",
+    help="From a folder of captioned pictures to a finished anime LoRA.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the recipe."),
+]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A preset's name or a TOML file.")]
+WorkspaceDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace", help="Where projects and models live (default: your user data folder)."
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line; turns errors into one sentence and an exit code."""
+    try:
+        app(prog_name="lorabake")
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(stopped.exit_code)
+    except LorabakeError as error:
+        print(f"lorabake: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def answer(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]) -> None:
+    """Print a verb's result: one JSON object, or lines for a person."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+    else:
+        print("\n".join(lines()))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _changes(pairs: list[str] | None) -> dict[str, str]:
+    changes = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise RecipeError(
+                f"--set wants KEY=VALUE, for example --set network_dim=16, not {pair!r}."
+            )
+        changes[key.strip()] = value.strip()
+    return changes
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look at this computer: what works, what is missing, how to get it."""
+    from lorabake.engine.doctor import examine
+
+    found = examine()
+    answer(
+        found,
+        as_json,
+        lambda: [
+            f"{found['device']['label']} · torch {found['torch']} · Python {found['python']}",
+            *(f"{problem['level']}: {problem['text']}" for problem in found["problems"]),
+            "Everything needed is here." if found["ok"] else "Some things are missing; see above.",
+        ],
+    )
+    if not found["ok"]:
+        sys.exit(1)
+
+
+@app.command()
+def sample(folder: Path, as_json: AsJson = False) -> None:
+    """Write the sample project's pictures and captions into a folder."""
+    from lorabake.core.files import copy_folder
+    from lorabake.practice import SAMPLE_DIR
+
+    images = [str(path) for path in copy_folder(SAMPLE_DIR, folder) if path.suffix == ".png"]
+    answer(
+        {"images": images},
+        as_json,
+        lambda: [f"{len(images)} pictures with captions are in {folder}."],
+    )
+
+
+@app.command()
+def plan(
+    dataset_dir: Path,
+    recipe: RecipeName = "practice",
+    changes: Changes = None,
+    workspace: WorkspaceDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count what a bake will be, to the step, before it starts."""
+    from lorabake.core.dataset import scan_dataset
+    from lorabake.recipe.checks import check_dataset, check_recipe
+    from lorabake.recipe.memory import estimate_mib
+    from lorabake.recipe.models import resolve_base
+    from lorabake.recipe.plan import learning_rates, make_plan
+    from lorabake.recipe.presets import load_recipe
+
+    chosen = load_recipe(recipe, _changes(changes))
+    space = Workspace.open(workspace)
+    dataset = scan_dataset(
+        dataset_dir, index=space.index, caption_extension=chosen.captions.caption_extension
+    )
+    base = None
+    warnings = [{"level": problem.level, "text": problem.sentence} for problem in dataset.problems]
+    try:
+        base = resolve_base(space, chosen.model.base, paths_allowed=True)
+    except LorabakeError as error:
+        warnings.append({"level": "stop", "text": str(error)})
+    remarks = [*check_recipe(chosen, base), *check_dataset(dataset, chosen)]
+    warnings += [{"level": remark.level, "text": remark.text} for remark in remarks]
+    counted = make_plan(dataset, chosen)
+    result = counted.to_mapping() | {
+        "learning_rates": learning_rates(counted, chosen),
+        "memory_mib": estimate_mib(chosen, base),
+        "warnings": warnings,
+    }
+    answer(
+        result,
+        as_json,
+        lambda: [
+            f"{counted.images} pictures, T = {counted.seen_per_epoch}, {counted.epochs} epochs",
+            *(
+                f"  {b.width} × {b.height} px: {b.images} pictures, {b.batches} batches"
+                for b in counted.buckets
+            ),
+            f"{counted.steps_per_epoch} steps an epoch, {counted.total_steps} steps in all, "
+            f"{counted.files} files",
+            *(f"{warning['level']}: {warning['text']}" for warning in warnings),
+        ],
+    )
+
+
+@app.command()
+def train(
+    dataset_dir: Path,
+    name: Annotated[
+        str, typer.Option("--name", help="Of the LoRA: NAME-01.safetensors …")
+    ] = "my_lora",
+    recipe: RecipeName = "practice",
+    changes: Changes = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder (default: runs/NAME in the workspace).")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was cut off.")
+    ] = False,
+    workspace: WorkspaceDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bake a LoRA from a folder of captioned pictures."""
+    from lorabake.core.dataset import scan_dataset
+    from lorabake.core.run import Run
+    from lorabake.recipe.presets import load_recipe
+    from lorabake.train.prepare import prepare_run
+    from lorabake.train.sitting import bake
+
+    space = Workspace.open(workspace)
+    folder = (out or space.root / "runs" / name).absolute()
+    run = Run(folder)
+    if not resume:
+        chosen = load_recipe(recipe, _changes(changes))
+        dataset = scan_dataset(
+            dataset_dir, index=space.index, caption_extension=chosen.captions.caption_extension
+        )
+        for problem in dataset.problems:
+            _tell(f"{problem.level}: {problem.sentence}")
+        run = prepare_run(space, folder, dataset, chosen, name=name, paths_allowed=True)
+    result = bake(run, resume=resume, tell=_tell, should_stop=_stop_on_ctrl_c())
+    answer(
+        {"run": str(folder), **result},
+        as_json,
+        lambda: [
+            f"{result['steps']} steps in {result['seconds']:.0f} s; "
+            f"{len(result['checkpoints'])} files in {folder}"
+        ],
+    )
+
+
+@app.command()
+def grid(
+    run_dir: Path,
+    prompt: Annotated[str, typer.Option("--prompt", help="What to draw, with your trigger word.")],
+    negative: Annotated[str, typer.Option("--negative", help="What not to draw.")] = "",
+    epochs: Annotated[str, typer.Option("--epochs", help="7-10 or 7,10; empty: all.")] = "",
+    weights: Annotated[
+        str, typer.Option("--weights", help="0.5-1.0(+0.1) or 0.6,0.8,1")
+    ] = "0, 0.6, 0.8, 1.0",
+    seed: Annotated[int, typer.Option("--seed")] = 1,
+    steps: Annotated[int, typer.Option("--steps")] = 20,
+    cfg: Annotated[float, typer.Option("--cfg")] = 5.0,
+    sampler: Annotated[str, typer.Option("--sampler")] = "Euler a",
+    size: Annotated[
+        str, typer.Option("--size", metavar="WIDTHxHEIGHT", help="Default: as it was trained.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Render epochs by weights at a fixed seed, from the saved files."""
+    from lorabake.core.run import Run
+    from lorabake.grid.sitting import render
+
+    result = render(
+        Run(run_dir.absolute()),
+        {
+            "prompt": prompt,
+            "negative": negative,
+            "epochs": epochs,
+            "weights": weights,
+            "seed": seed,
+            "steps": steps,
+            "cfg": cfg,
+            "sampler": sampler,
+            "size": size,
+        },
+        tell=_tell,
+        should_stop=_stop_on_ctrl_c(),
+    )
+    answer(
+        result,
+        as_json,
+        lambda: [f"{len(result['cells'])} pictures; the sheet is {result['sheet']}"],
+    )
+
+
+@app.command()
+def inspect(file: Path, as_json: AsJson = False) -> None:
+    """Say what a .safetensors file is: family, network, rank, hashes, metadata."""
+    from lorabake.engine.inspect import inspect_file
+
+    found = inspect_file(file)
+    answer(
+        found,
+        as_json,
+        lambda: [f"{key}: {value}" for key, value in found.items() if key != "metadata"],
+    )
+
+
+def _stop_on_ctrl_c() -> Callable[[], bool]:
+    """The first Ctrl+C finishes the step and saves; the second leaves at once."""
+    asked = False
+
+    def handle(_signal: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        _tell("Finishing this step and saving. Press Ctrl+C again to leave at once.")
+
+    signal.signal(signal.SIGINT, handle)
+    return lambda: asked
