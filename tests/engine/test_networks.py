@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from lorabake.engine.families.model import Model
 from lorabake.engine.networks import NETWORKS
 from lorabake.engine.networks.lora import attach
 from lorabake.engine.networks.lora_network import LoraNetwork
+from lorabake.engine.networks.settings import NETWORK_TYPES, NetworkSettings
 from lorabake.engine.networks.switch import LoraSwitch
 from lorabake.engine.networks.targets import Target, find_targets
 from tests.tiny import TINY_SDXL, tiny_modules
@@ -22,14 +22,8 @@ from tests.tiny import TINY_SDXL, tiny_modules
 torch.set_num_threads(1)
 
 
-@dataclass(frozen=True)
-class Options:
-    network_dim: int = 4
-    network_alpha: float = 2
-    conv_dim: int = 0
-    conv_alpha: float = 0
-    train_unet: bool = True
-    train_text_encoder: bool = True
+def Options(**changes: Any) -> NetworkSettings:
+    return NetworkSettings(**{"network_dim": 4, "network_alpha": 2, **changes})
 
 
 def tiny_model(family: str = "sdxl") -> Any:
@@ -416,6 +410,7 @@ def test_sd15_keeps_the_names_of_diffusers() -> None:
 
 
 def test_every_registered_network_can_be_put_on_a_model() -> None:
+    assert NETWORKS.names == NETWORK_TYPES
     for entry in NETWORKS:
         assert entry.label
         entry.attach(tiny_model("sd15"), Options(train_text_encoder=False), 0)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from lorabake.core.errors import ModelFileError, RecipeError
-from lorabake.engine.networks.base import NetworkOptions
+from lorabake.engine.lora_file import ALPHA, DOWN, UP
 from lorabake.engine.networks.lora_layers import LoraLayer, Strength, wrap
+from lorabake.engine.networks.settings import NetworkSettings
 from lorabake.engine.networks.targets import (
     PARTS,
     TEXT_ENCODER_1,
@@ -21,8 +22,6 @@ from lorabake.engine.networks.targets import (
     find_targets,
     part_of,
 )
-
-DOWN, UP, ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
 
 
 @dataclass(frozen=True)
@@ -137,19 +136,19 @@ class LoraNetwork:
             _copy(layer, name, state)
 
 
-def attach_lora(model: Any, options: NetworkOptions, seed: int) -> LoraNetwork:
+def attach_lora(model: Any, settings: NetworkSettings, seed: int) -> LoraNetwork:
     """An untrained network as the recipe asks for it."""
-    parts: tuple[str, ...] = (UNET,) if options.train_unet else ()
-    if options.train_text_encoder:
+    parts: tuple[str, ...] = (UNET,) if settings.train_unet else ()
+    if settings.train_text_encoder:
         parts = (*parts, TEXT_ENCODER_1, TEXT_ENCODER_2)
     if not parts:
         raise RecipeError(
             "Nothing would be trained: neither the U-Net nor the text encoders. "
             "Switch on at least one of them under Network Args."
         )
-    linear = Shape(options.network_dim, options.network_alpha or options.network_dim)
-    conv = Shape(options.conv_dim, options.conv_alpha or options.conv_dim)
-    targets = find_targets(model, parts=parts, conv=options.conv_dim > 0)
+    linear = Shape(settings.network_dim, settings.network_alpha or settings.network_dim)
+    conv = Shape(settings.conv_dim, settings.conv_alpha or settings.conv_dim)
+    targets = find_targets(model, parts=parts, conv=settings.conv_dim > 0)
     network = LoraNetwork(model, {t: conv if t.is_conv else linear for t in targets})
     network.initialise(seed)
     return network
