@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
             prepare(env)
             # -P: a file named like a module in the user's folder must not be imported instead.
             return hand_over(env, "-P", "-m", "lorabake", *rest)
-        if not verb or verb.startswith("--"):
+        if not verb or verb.startswith("-"):
             prepare(env)
             if show_running(env, arguments):
                 return 0

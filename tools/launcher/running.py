@@ -15,7 +15,7 @@ ASK_SECONDS = 2.0
 
 def show_running(env: Environment, arguments: Sequence[str]) -> bool:
     """Open the tab of a lorabake that already runs on this workspace; False if there is none."""
-    if "--demo" in arguments:
+    if {"--demo", "--help", "-h"} & set(arguments):
         return False
     address = running_address(workspace(env, arguments))
     if address is None:
