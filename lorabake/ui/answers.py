@@ -1,0 +1,61 @@
+"""How the page answers: every error becomes a sentence, and nothing else leaves the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from lorabake.core.errors import LorabakeError
+
+logger = logging.getLogger(__name__)
+
+BUG = "Something went wrong inside lorabake. Its window shows the details; please report them."
+
+
+def answered(
+    function: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Callable[[Any], dict[str, Any]]:
+    """A function the page's scripts may call: one dict in, one dict out, `error` for a sentence."""
+
+    @wraps(function)
+    def call(data: Any) -> dict[str, Any]:
+        try:
+            return function(data if isinstance(data, dict) else {})
+        except LorabakeError as error:
+            return {"error": str(error)}
+        except Exception:
+            logger.exception("%s failed", function.__name__)
+            return {"error": BUG}
+
+    # Gradio looks at the signature for arguments of its own; ours has one, whatever was wrapped.
+    del call.__wrapped__
+    return call
+
+
+def message(level: str, text: str, **more: str) -> dict[str, str]:
+    """One line for a notice part: level "ok", "info", "warn" or "bad"."""
+    return {"level": level, "text": text, **more}
+
+
+def sentence(error: Exception) -> str:
+    """What to show for an error of any kind."""
+    if isinstance(error, LorabakeError):
+        return str(error)
+    logger.error("A handler failed", exc_info=error)
+    return BUG
+
+
+def text(data: dict[str, Any], name: str, *, limit: int = 10_000) -> str:
+    """A text the page sent, cut to its limit; nothing else than text counts."""
+    value = data.get(name)
+    return value[:limit] if isinstance(value, str) else ""
+
+
+def number(data: dict[str, Any], name: str, *, otherwise: int, low: int, high: int) -> int:
+    """A whole number the page sent, brought within its limits."""
+    value = data.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return otherwise
+    return int(min(max(value, low), high))

@@ -1,0 +1,78 @@
+"""What must be settled before gradio is imported: its variables, its cache, the working folder.
+
+Gradio falls back to `GRADIO_*` variables wherever an argument is empty, keeps its cache in a folder
+shared by every Gradio app of the machine, and serves what lies in the working folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+
+FIRST_PORT = 7860
+PORTS = 100
+DAY = 24 * 60 * 60.0
+LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+def prepare(cache: Path) -> None:
+    """Give this process a private cache and an empty working folder, and nothing to phone home with."""
+    for name in [name for name in os.environ if name.upper().startswith("GRADIO_")]:
+        del os.environ[name]
+    private = private_folder(cache / "gradio")
+    empty = private_folder(cache / "empty")
+    sweep(private, older_than=DAY)
+    sweep(private_folder(cache / "uploads"), older_than=DAY)
+    os.environ["GRADIO_TEMP_DIR"] = str(private)
+    os.environ["GRADIO_EXAMPLES_CACHE"] = str(private / "examples")
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
+    os.environ["MPLCONFIGDIR"] = str(private_folder(cache / "matplotlib"))
+    _bypass_proxy()
+    os.chdir(empty)
+
+
+def private_folder(path: Path) -> Path:
+    """The folder, made if needed, that only this user may open."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path
+
+
+def sweep(folder: Path, *, older_than: float) -> None:
+    """Delete what has lain in a cache for `older_than` seconds; after a kill nobody else would."""
+    limit = time.time() - older_than
+    for entry in folder.iterdir():
+        if entry.lstat().st_mtime > limit:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def free_port(wanted: int | None = None) -> int:
+    """`wanted` if it is free, else the next free one; from 7860 when nothing is wanted."""
+    first = FIRST_PORT if wanted is None else wanted
+    for port in range(first, min(first + PORTS, 65536)):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            if os.name != "nt":  # on Windows this would allow a port that is in use
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise SystemExit(f"No free port between {first} and {first + PORTS - 1}; close something.")
+
+
+def _bypass_proxy() -> None:
+    """Gradio asks its own address at start; through a proxy that fails."""
+    for name in ("NO_PROXY", "no_proxy"):
+        present = [part for part in os.environ.get(name, "").split(",") if part]
+        os.environ[name] = ",".join([*present, *(h for h in LOCAL if h not in present)])

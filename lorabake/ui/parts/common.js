@@ -1,0 +1,125 @@
+// What the parts share. Comes before each part's own script; made once.
+window.lorabake ??= (() => {
+  const SVG = ["svg", "path", "line", "text", "g", "circle", "rect", "polyline"];
+  const PROPERTIES = ["value", "checked", "disabled", "hidden", "htmlFor", "multiple", "open", "indeterminate"];
+
+  /** An element; text and children only as nodes, never as markup. */
+  function h(tag, props = {}, ...children) {
+    const [name, ...classes] = tag.split(".");
+    const node = SVG.includes(name)
+      ? document.createElementNS("http://www.w3.org/2000/svg", name)
+      : document.createElement(name);
+    for (const c of classes) node.classList.add(c);
+    for (const [key, value] of Object.entries(props)) {
+      if (value === undefined || value === null || value === false) continue;
+      if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+      else if (key === "text") node.textContent = value;
+      else if (PROPERTIES.includes(key) && !SVG.includes(name)) node[key] = value;
+      else node.setAttribute(key, value === true ? "" : value);
+    }
+    node.append(...children.filter((c) => c !== null && c !== undefined && c !== false));
+    return node;
+  }
+
+  function replace(node, ...children) {
+    node.replaceChildren(...children.filter((c) => c !== null && c !== undefined && c !== false));
+  }
+
+  /** Set text only where it differs, so that a selection and the screen reader are left alone. */
+  function say(node, text) {
+    if (node.textContent !== text) node.textContent = text;
+  }
+
+  const remember = (key, value) => {
+    try { localStorage.setItem(`lorabake:${key}`, JSON.stringify(value)); } catch { /* full or private */ }
+  };
+  const recall = (key, otherwise = null) => {
+    try { return JSON.parse(localStorage.getItem(`lorabake:${key}`)) ?? otherwise; } catch { return otherwise; }
+  };
+  const forget = (key) => {
+    try { localStorage.removeItem(`lorabake:${key}`); } catch { /* private */ }
+  };
+
+  /** Ask Python; an answer with `error` becomes an exception with that sentence. */
+  async function ask(call, data = {}) {
+    let answer;
+    try {
+      answer = await call(data);
+    } catch {
+      throw new Error("The page cannot reach lorabake. Is its window still open?");
+    }
+    if (answer && answer.error) throw Object.assign(new Error(answer.error), answer);
+    return answer;
+  }
+
+  const shown = (element) => element.isConnected && element.offsetParent !== null;
+
+  /** Call `work` every `pause()` ms while the page can be seen and the element is on it. */
+  function poll(element, work, pause, { always = false } = {}) {
+    let timer = null, running = false, again = false;
+    const tick = async () => {
+      clearTimeout(timer);
+      if (running) { again = true; return; }
+      if (!element.isConnected) { stop(); return; }
+      if (!document.hidden && (always || shown(element))) {
+        running = true;
+        try { await work(); } finally { running = false; }
+      }
+      timer = setTimeout(tick, again ? 0 : pause());
+      again = false;
+    };
+    const wake = () => { if (!document.hidden) tick(); };
+    const stop = () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", wake);
+    };
+    document.addEventListener("visibilitychange", wake);
+    tick();
+    return tick;
+  }
+
+  /** News between parts: `tell("pulse", data)`, `hear(element, "pulse", fn)`. */
+  const last = {};
+  function tell(name, data) {
+    last[name] = data;
+    window.dispatchEvent(new CustomEvent(`lorabake:${name}`, { detail: data }));
+  }
+  function hear(element, name, work, { now = true } = {}) {
+    const listen = (event) => {
+      if (element.isConnected) work(event.detail);
+      else window.removeEventListener(`lorabake:${name}`, listen);
+    };
+    window.addEventListener(`lorabake:${name}`, listen);
+    if (now && name in last) work(last[name]);
+  }
+
+  const section = (id) => document.getElementById(`sec-${id}`);
+  const heading = (node) => node && node.querySelector(":scope > button.label-wrap");
+  const isOpen = (id) => Boolean(heading(section(id))?.classList.contains("open"));
+
+  /** Open a section of the page and bring it into view. */
+  function go(id, { scroll = true, focus = false } = {}) {
+    const node = section(id);
+    if (!node) return;
+    if (!isOpen(id)) heading(node).click();
+    if (scroll) {
+      const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      setTimeout(() => node.scrollIntoView({ block: "start", behavior: quiet ? "auto" : "smooth" }), 60);
+    }
+    if (focus) heading(node).focus();
+  }
+
+  const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+  const clock = (date) => date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+
+  /** Seconds in a person's words: "40 s", "4 min", "2 h 10 min". */
+  function span(seconds) {
+    if (!Number.isFinite(seconds)) return "";
+    if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+    const minutes = Math.round(seconds / 60);
+    return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  }
+
+  return { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, isOpen, heading, section, plural, clock, span };
+})();
+const { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, plural, clock, span } = window.lorabake;

@@ -1,0 +1,38 @@
+// Right end of the header: device badge, theme, help.
+const badge = h("span.lb-badge", { title: "What this machine bakes with" });
+const theme = h("button.lb-quiet", { type: "button", onclick: flip });
+const help = h("button.lb-quiet", { type: "button", text: "Help", onclick: () => dialog.showModal() });
+
+const keys = [
+  ["← →", "previous and next picture, when a picture is chosen; walk the cells of the grid"],
+  ["Ctrl + Enter", "save the caption now and go to the next picture"],
+  ["Esc", "close a large picture"],
+  ["?", "this help"],
+];
+const dialog = h("dialog.lb-dialog", { "aria-label": "Help" },
+  h("h2", { text: "How the page works" }),
+  h("p", { text: "The sections follow the guide from top to bottom: collect and caption your pictures, prepare the oven, bake, and look which epoch tastes best. The line at the top always names the next step." }),
+  h("p", { text: "Nothing needs saving: captions and settings are written as you type, and a bake goes on when this page is closed." }),
+  h("h3", { text: "Keys" }),
+  h("dl.lb-keys", {}, ...keys.flatMap(([key, what]) => [h("dt", {}, h("kbd", { text: key })), h("dd", { text: what })])),
+  h("form", { method: "dialog" }, h("button.lb-button", { text: "Close help" })),
+);
+
+function label() {
+  const dark = document.body.classList.contains("dark");
+  theme.textContent = dark ? "Light theme" : "Dark theme";
+}
+function flip() {
+  remember("theme", document.body.classList.contains("dark") ? "light" : "dark");
+  window.lorabakeTheme?.();
+  label();
+}
+
+replace(element, h("div.lb-header-end", {}, badge, theme, help), dialog);
+label();
+new MutationObserver(label).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+hear(element, "pulse", (pulse) => say(badge, pulse.device));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "?" || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (element.isConnected && !document.querySelector("dialog[open]")) dialog.showModal();
+});

@@ -1,0 +1,106 @@
+// The bar under the header: one sentence, one button. It also is the page's heartbeat: it asks for
+// the state of everything once in a while and tells the other parts.
+const text = h("span.lb-next-text", { role: "status" });
+const button = h("button.lb-button.lb-primary", { type: "button", hidden: true, onclick: act });
+const meter = h("div.lb-next-meter", { hidden: true }, h("i"));
+replace(element, h("div.lb-next-bar", {}, text, button), meter);
+
+let step = null;
+let failures = 0;
+let busy = false;
+
+function act() {
+  if (!step) return;
+  if (step.press) pressed(step.press);
+  else go(step.go, { focus: true });
+}
+
+/** A button deeper in the page is in the document only once its section has been opened. */
+function pressed(id, tries = 40) {
+  const target = document.getElementById(id);
+  if (target) target.click();
+  else if (tries) {
+    if (!window.lorabake.isOpen(step.go)) go(step.go, { scroll: false });
+    setTimeout(() => pressed(id, tries - 1), 50);
+  }
+}
+
+function titles(states) {
+  for (const [id, state] of Object.entries(states)) {
+    const head = window.lorabake.heading(window.lorabake.section(id));
+    if (!head) continue;
+    let note = head.querySelector(".lb-state");
+    if (!note) {
+      note = h("span.lb-state");
+      head.firstElementChild.after(note);
+    }
+    say(note, state);
+  }
+}
+
+function draw(pulse) {
+  step = pulse.next;
+  say(text, step.text);
+  say(button, step.button || "");
+  button.hidden = !step.button;
+  const running = pulse.progress !== null && pulse.progress !== undefined;
+  meter.hidden = !running;
+  if (running) meter.firstChild.style.width = `${(100 * pulse.progress).toFixed(1)}%`;
+  document.title = running ? `${Math.round(100 * pulse.progress)} % – lorabake` : "lorabake";
+  titles(pulse.titles);
+}
+
+async function beat() {
+  try {
+    const pulse = await ask(server.lb_pulse, { project: props.value || "" });
+    failures = 0;
+    busy = pulse.busy;
+    draw(pulse);
+    tell("pulse", pulse);
+  } catch (error) {
+    failures += 1;
+    if (failures > 1) say(text, error.message);
+  }
+}
+
+// One section is open at a time; which one is remembered.
+const sections = () => [...document.querySelectorAll(".lb-section")];
+document.addEventListener("click", (event) => {
+  const head = event.target.closest?.(".lb-section > button.label-wrap");
+  if (!head) return;
+  const section = head.parentElement;
+  setTimeout(() => {
+    const open = head.classList.contains("open");
+    if (open) {
+      for (const other of sections()) {
+        const button = window.lorabake.heading(other);
+        if (other !== section && button.classList.contains("open")) button.click();
+      }
+      const top = section.getBoundingClientRect().top;
+      if (top < 0) window.scrollBy({ top: top - 8 });
+      remember("section", section.id.slice(4));
+      tell("opened", section.id.slice(4));
+    }
+    for (const other of sections()) {
+      const button = window.lorabake.heading(other);
+      button.setAttribute("aria-expanded", String(button.classList.contains("open")));
+    }
+  }, 0);
+});
+
+(function reopen(tries) {
+  const all = sections();
+  if (!all.length && tries) { setTimeout(() => reopen(tries - 1), 50); return; }
+  const wanted = `sec-${recall("section", "project")}`;
+  const chosen = all.find((node) => node.id === wanted) || all[0];
+  if (chosen && !all.some((node) => window.lorabake.heading(node).classList.contains("open"))) {
+    window.lorabake.heading(chosen).click();
+  }
+})(100);
+
+const again = poll(element, beat, () => (failures ? 3000 : busy ? 1000 : 2500), { always: true });
+watch("value", () => {
+  if (props.value) remember("project", props.value);
+  again();
+});
+hear(element, "nudge", again, { now: false });

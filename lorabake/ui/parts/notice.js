@@ -1,0 +1,16 @@
+// Messages that stay next to what they are about. value: null or [{level, text, details}].
+const words = { ok: "Done", warn: "Note", bad: "Stopped", info: "Note" };
+function draw() {
+  const messages = props.value || [];
+  element.setAttribute("role", messages.some((m) => m.level === "bad") ? "alert" : "status");
+  replace(element, ...messages.map((message) => h(`div.lb-notice.lb-tone-${message.level}`, {},
+    h("b.lb-word", { text: message.word || words[message.level] }),
+    h("div", { style: "flex:1;min-width:0" },
+      h("p", { text: message.text }),
+      message.details && h("details", {}, h("summary", { text: "Details" }),
+        h("pre", { text: message.details }),
+        h("button.lb-quiet", { type: "button", text: "Copy details", onclick: () => navigator.clipboard?.writeText(`${message.text}\n${message.details}`) })),
+    ))));
+}
+draw();
+watch("value", draw);

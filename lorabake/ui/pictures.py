@@ -1,0 +1,148 @@
+"""What the picture grid and the list of folders ask: names in, never paths."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from lorabake.core.caption import StaleCaption, caption_path, read_caption, save_caption, text_hash
+from lorabake.core.dataset import set_repeats, split_concept_name
+from lorabake.core.errors import DatasetError
+from lorabake.core.importing import ImportReport
+from lorabake.core.workspace import Project
+from lorabake.ui.answers import answered, number, text
+from lorabake.ui.place import Picture, place
+from lorabake.ui.uploads import batch_folder
+
+MAX_CAPTION = 60_000
+MAX_PROBLEMS = 300
+LEVELS = {"error": "bad", "warning": "warn", "note": "info"}
+
+
+@answered
+def lb_images(data: dict[str, Any]) -> dict[str, Any]:
+    """Every picture as [folder number, id, file name, sha256, width, height, captioned]."""
+    shelf = place().shelf(data.get("project"))
+    folders = [concept.folder.name for concept in shelf.dataset.concepts]
+    numbers = {name: i for i, name in enumerate(folders)}
+    images = [
+        [numbers[p.folder], p.id, p.path.name, p.sha, p.width, p.height, int(p.captioned)]
+        for p in shelf.by_id.values()
+    ]
+    return {"folders": folders, "images": images}
+
+
+@answered
+def lb_find(data: dict[str, Any]) -> dict[str, Any]:
+    """Ids of the pictures whose name or caption holds every word."""
+    words = text(data, "words", limit=500).lower().split()
+    shelf = place().shelf(data.get("project"))
+    found = [
+        picture.id
+        for picture in shelf.by_id.values()
+        if all(word in f"{picture.id} {picture.caption}".lower() for word in words)
+    ]
+    return {"ids": found}
+
+
+@answered
+def lb_caption(data: dict[str, Any]) -> dict[str, Any]:
+    """One caption as it is on disk now, with the hash that saving it will need."""
+    file = read_caption(caption_path(_picture(data).path))
+    return {"text": file.text, "hash": file.hash, "note": file.note}
+
+
+@answered
+def lb_save(data: dict[str, Any]) -> dict[str, Any]:
+    """Save one caption, unless the file is no longer what `base_hash` says it was."""
+    picture = _picture(data)
+    wanted = text(data, "text", limit=MAX_CAPTION)
+    try:
+        saved = save_caption(picture.path, wanted, text(data, "base_hash", limit=100))
+    except StaleCaption as stale:
+        return {"conflict": stale.disk_text, "hash": text_hash(stale.disk_text)}
+    place().caption_saved(place().project(data.get("project")).name, picture, wanted)
+    return {"hash": saved}
+
+
+@answered
+def lb_folders(data: dict[str, Any]) -> dict[str, Any]:
+    """The folders with their counts, and every problem in a sentence."""
+    shelf = place().shelf(data.get("project"))
+    captioned: dict[str, int] = {}
+    for picture in shelf.by_id.values():
+        captioned[picture.folder] = captioned.get(picture.folder, 0) + picture.captioned
+    folders = [
+        {
+            "folder": concept.folder.name,
+            "name": concept.trigger or concept.name,
+            "repeats": concept.repeats,
+            "images": len(concept.images),
+            "captioned": captioned.get(concept.folder.name, 0),
+        }
+        for concept in shelf.dataset.concepts
+    ]
+    # An empty project is not a problem; the page already says what to do.
+    problems = [
+        {"level": LEVELS.get(problem.level, "info"), "text": problem.sentence}
+        for problem in shelf.problems[:MAX_PROBLEMS]
+        if folders or problem.path != shelf.dataset.root
+    ]
+    return {"folders": folders, "problems": problems}
+
+
+@answered
+def lb_repeats(data: dict[str, Any]) -> dict[str, Any]:
+    """How often an epoch shows the pictures of one folder."""
+    name = place().project(data.get("project")).name
+    wanted = text(data, "folder")
+    for concept in place().shelf(name).dataset.concepts:
+        if concept.folder.name == wanted:
+            repeats = number(data, "repeats", otherwise=concept.repeats, low=0, high=10**6)
+            folder = set_repeats(concept.folder, repeats)
+            place().forget(name)
+            return {"folder": folder.name}
+    raise DatasetError("This folder is no longer there. Reload the page to see what is.")
+
+
+@answered
+def lb_import(data: dict[str, Any]) -> dict[str, Any]:
+    """Take uploaded files into a folder of the project; `notes` say what was left out and why."""
+    project = place().project(data.get("project"))
+    batch = batch_folder(text(data, "batch", limit=80))
+    repeats = number(data, "repeats", otherwise=1, low=1, high=1000)
+    if not batch.is_dir():
+        raise DatasetError("Nothing arrived. Choose the pictures once more.")
+    try:
+        folder = _folder_for(project, text(data, "name", limit=200), repeats)
+        report = project.import_images(sorted(batch.iterdir()), folder)
+    finally:
+        shutil.rmtree(batch, ignore_errors=True)
+        place().forget(project.name)
+    return {"notes": report_notes(report, folder)}
+
+
+def report_notes(report: ImportReport, folder: str) -> list[tuple[str, str]]:
+    """An import in sentences: what was taken, then each thing that was not and why."""
+    count = len(report.saved)
+    taken = f"Added {count} {'picture' if count == 1 else 'pictures'} to {folder}."
+    left = [("warn", sentence) for _, sentence in report.skipped[:MAX_PROBLEMS]]
+    if len(report.skipped) > MAX_PROBLEMS:
+        left.append(("warn", f"… and {len(report.skipped) - MAX_PROBLEMS} more were left out."))
+    return [("ok" if count else "info", taken), *left]
+
+
+def _folder_for(project: Project, trigger: str, repeats: int) -> str:
+    """The concept of that trigger if there is one, whatever its repeats; else a new one."""
+    for folder in project.concepts():
+        if split_concept_name(folder)[1] == trigger:
+            return folder
+    return project.create_concept(trigger, repeats).name
+
+
+def _picture(data: dict[str, Any]) -> Picture:
+    """The picture an id stands for; ids are looked up, never put together into a path."""
+    picture = place().shelf(data.get("project")).by_id.get(text(data, "id", limit=1000))
+    if picture is None:
+        raise DatasetError("This picture is no longer there. Reload the page to see what is.")
+    return picture

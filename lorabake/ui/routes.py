@@ -1,0 +1,68 @@
+"""The page's own routes: who am I, thumbnails, large pictures, cells of a grid, uploads.
+
+What is sent are re-encoded pictures with a fixed type, never the files somebody downloaded: an SVG
+or HTML file under this address would be a script of this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from lorabake import __version__
+from lorabake.core.errors import LorabakeError
+from lorabake.ui.place import place
+from lorabake.ui.uploads import upload
+
+THUMBNAIL = 264  # px: twice the cell of the picture grid, for sharp screens
+LARGE = 1280
+FOREVER = "private, max-age=31536000, immutable"
+
+
+async def identity(_: Request) -> Response:
+    """The launcher asks this to find a page that already runs."""
+    return JSONResponse({"app": "lorabake", "version": __version__})
+
+
+def picture(side: int) -> Callable[[Request], Awaitable[Response]]:
+    """A picture of a project, named by its hash, with at most `side` px a side."""
+
+    async def send(request: Request) -> Response:
+        project, sha = request.path_params["project"], request.path_params["sha"]
+        return await _file(lambda: _small(project, sha, side), "image/webp")
+
+    return send
+
+
+async def _file(find: Callable[[], Path], kind: str, *, cache: str = FOREVER) -> Response:
+    """The file that `find` names, or the sentence why there is none."""
+    try:
+        path = await anyio.to_thread.run_sync(find)
+    except LorabakeError as error:
+        return PlainTextResponse(str(error), 404)
+    except OSError:
+        return PlainTextResponse("This picture is no longer there.", 404)
+    return FileResponse(path, media_type=kind, headers={"cache-control": cache})
+
+
+def _small(project: str, sha: str, side: int) -> Path:
+    shelf = place().shelf(project)
+    found = shelf.by_sha.get(sha)
+    if found is None:
+        raise LorabakeError("This picture is no longer there.")
+    return place().index.thumbnail(found.path, side)
+
+
+def routes() -> list[Route]:
+    """They come before Gradio's own."""
+    return [
+        Route("/lorabake/id", identity),
+        Route("/lorabake/thumb/{project}/{sha}", picture(THUMBNAIL)),
+        Route("/lorabake/image/{project}/{sha}", picture(LARGE)),
+        Route("/lorabake/upload/{batch}", upload, methods=["PUT"]),
+    ]

@@ -1,0 +1,96 @@
+"""Launch the page: every argument that matters for safety is written out, none is left to a default."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import webbrowser
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from lorabake.core.files import atomic_write_json
+from lorabake.core.workspace import Workspace
+from lorabake.ui.environment import free_port
+from lorabake.ui.guard import Guard
+from lorabake.ui.parts import head
+from lorabake.ui.place import open_place
+from lorabake.ui.routes import routes
+from lorabake.ui.shell import build_page
+from lorabake.ui.theme import make_theme, tokens_css
+
+TRIES = 5
+
+
+def serve(workspace: Workspace, *, port: int | None = None, browser: bool = True) -> None:
+    """Serve until Ctrl+C; the queue's jobs are processes of their own and go on."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    open_place(workspace)
+    page = build_page()
+    address = launch(page, port)
+    taken = int(address.rsplit(":", 1)[1].rstrip("/"))
+    atomic_write_json(workspace.server_file, {"port": taken, "pid": os.getpid()})
+    sys.stdout.write(f"lorabake is open at {address}  (Ctrl+C closes the page; a bake goes on)\n")
+    sys.stdout.flush()
+    if browser:
+        webbrowser.open(address)
+    try:
+        page.block_thread()
+    finally:
+        workspace.server_file.unlink(missing_ok=True)
+
+
+def launch(page: gr.Blocks, port: int | None = None) -> str:
+    """Start the server on a free port and give its address."""
+    first = port
+    for _ in range(TRIES):
+        free = free_port(first)
+        try:
+            app, address, _ = page.launch(server_port=free, **arguments())
+        except OSError:  # somebody took the port between asking and binding
+            first = free + 1
+            continue
+        # Gradio puts its CORS layer in front of app_kwargs' middleware; the guard goes before both.
+        assert app.middleware_stack is not None, "built at the first request"
+        app.middleware_stack = Guard(app.middleware_stack)
+        return str(address)
+    raise SystemExit("No free port could be had; close something and start again.")
+
+
+def arguments() -> dict[str, Any]:
+    """Everything but the port."""
+    return {
+        "server_name": "127.0.0.1",
+        "app_kwargs": {
+            "middleware": [Middleware(Guard)],
+            "routes": routes(),
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
+        "share": False,
+        "inbrowser": False,
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "debug": False,
+        "show_error": False,
+        "auth": None,
+        "root_path": "",
+        "allowed_paths": [],
+        "blocked_paths": [],
+        "max_file_size": "1mb",  # nothing is uploaded through Gradio
+        "max_threads": 40,
+        "state_session_capacity": 200,
+        "enable_monitoring": False,
+        "run_history": False,
+        "footer_links": [],
+        "strict_cors": True,
+        "ssr_mode": False,
+        "pwa": False,
+        "mcp_server": False,
+        "num_workers": 0,
+        "theme": make_theme(),
+        "head": head(tokens_css()),
+    }

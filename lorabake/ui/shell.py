@@ -1,0 +1,65 @@
+"""The page's table of contents: the sections in the guide's order, under one header.
+
+`SECTIONS` is the only place that knows every panel. A panel module has ID, TITLE, GUIDE (one sentence
+of orientation), `build(desk)` and `state(project)` (the second half of its title).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import gradio as gr
+
+from lorabake.ui import project
+from lorabake.ui.parts import part
+from lorabake.ui.pulse import lb_pulse
+from lorabake.ui.signals import Desk, signal
+
+SECTIONS: tuple[ModuleType, ...] = (project,)
+
+# A loaf with three cuts, drawn here so that nothing is fetched.
+BRAND = (
+    '<svg viewBox="0 0 32 32" fill="none" stroke="currentColor" stroke-width="2.4" '
+    'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">'
+    '<path d="M4 18c0-6 5-9 12-9s12 3 12 9c0 3-1 6-3 6H7c-2 0-3-3-3-6Z"/>'
+    '<path d="m11 12 2 4m3-5 2 4m3-3 2 4"/></svg><h1>lorabake</h1>'
+)
+RECALL = "() => { try { return JSON.parse(localStorage.getItem('lorabake:project')) || '' } catch { return '' } }"
+
+
+def build_page() -> Any:
+    """Everything a tab shows. The workspace must be open (see `place.py`)."""
+    with gr.Blocks(title="lorabake", analytics_enabled=False, fill_width=True) as page:
+        with gr.Row(elem_id="lb-header"):
+            gr.HTML(BRAND, js_on_load=None, elem_classes="lb-brand", apply_default_css=False)
+            switcher = gr.Dropdown(
+                [],
+                label="Project",
+                show_label=False,
+                container=False,
+                filterable=False,
+                elem_id="lb-project-switcher",
+            )
+            part("header")
+        heartbeat = part("next", "", calls=(lb_pulse,), elem_id="lb-next")
+        desk = Desk(switcher, signal("dataset"), signal("runs"))
+        for section in SECTIONS:
+            with gr.Accordion(
+                section.TITLE, open=False, elem_id=f"sec-{section.ID}", elem_classes="lb-section"
+            ):
+                gr.HTML(
+                    f'<p class="lb-guide">{section.GUIDE}</p>',
+                    js_on_load=None,
+                    apply_default_css=False,
+                )
+                section.build(desk)
+        switcher.change(lambda name: name or "", switcher, heartbeat, show_progress="hidden")
+        page.load(first_project, desk.dataset, switcher, js=RECALL, show_progress="hidden")
+    page.queue(api_open=False, max_size=200, default_concurrency_limit=4)
+    return page
+
+
+def first_project(remembered: str | None) -> Any:
+    """The project this browser showed last, else the first there is."""
+    return project.switcher(remembered)

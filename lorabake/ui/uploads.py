@@ -1,0 +1,54 @@
+"""Files the page sends, one request each, into a private folder until they are imported."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from lorabake.core.errors import LorabakeError, WorkspaceError
+from lorabake.core.names import safe_name
+from lorabake.ui.place import place
+
+MAX_FILE = 64 * 2**20
+MAX_FILES = 20_000
+_BATCH = re.compile(r"[0-9]{8,60}")
+
+
+def batch_folder(batch: str) -> Path:
+    """Where the files of one drop wait; the page chose the number, so it is only digits."""
+    if not _BATCH.fullmatch(batch):
+        raise WorkspaceError("This upload is not one of ours. Choose the pictures once more.")
+    return place().workspace.cache_dir / "uploads" / batch
+
+
+async def upload(request: Request) -> Response:
+    """PUT /lorabake/upload/{batch}?name=…: the body is the file."""
+    try:
+        folder = batch_folder(request.path_params["batch"])
+        name = safe_name(request.query_params.get("name", ""))
+    except LorabakeError as error:
+        return PlainTextResponse(str(error), 400)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if sum(1 for _ in folder.iterdir()) >= MAX_FILES:
+        return PlainTextResponse(f"more than {MAX_FILES} files at once", 413)
+    target = folder / name
+    size = 0
+    try:
+        with target.open("xb") as file:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_FILE:
+                    raise ClientDisconnect
+                file.write(chunk)
+    except FileExistsError:
+        return PlainTextResponse("there are two files of this name", 409)
+    except ClientDisconnect:
+        target.unlink(missing_ok=True)
+        return PlainTextResponse("too large or broken off", 413)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        return PlainTextResponse(f"could not be written: {error.strerror}", 507)
+    return PlainTextResponse("ok")
