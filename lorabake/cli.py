@@ -100,10 +100,17 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def sample(folder: Path, as_json: AsJson = False) -> None:
     """Write the sample project's pictures and captions into a folder."""
-    from lorabake.core.files import copy_folder
+    from lorabake.core.files import atomic_write_bytes
     from lorabake.practice import SAMPLE_DIR
 
-    images = [str(path) for path in copy_folder(SAMPLE_DIR, folder) if path.suffix == ".png"]
+    images = []
+    for source in sorted(path for path in SAMPLE_DIR.rglob("*") if path.is_file()):
+        target = folder / source.relative_to(SAMPLE_DIR)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():  # captions may have been edited since the last time
+            atomic_write_bytes(target, source.read_bytes())
+        if target.suffix == ".png":
+            images.append(str(target))
     answer(
         {"images": images},
         as_json,

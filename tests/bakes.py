@@ -37,7 +37,7 @@ class Recorded:
     def __init__(self) -> None:
         self.all: list[dict[str, Any]] = []
 
-    def write(self, type: str, /, **data: Any) -> None:
+    def write(self, type: str, **data: Any) -> None:
         self.all.append({"type": type, **data})
 
     def of(self, type: str) -> list[dict[str, Any]]:
@@ -51,18 +51,30 @@ def draw_dataset(folder: Path, sizes: list[tuple[int, int]], name: str = "2_ohwx
     for number, (width, height) in enumerate(sizes, 1):
         picture = Image.new("RGB", (width, height), (40 * number % 255, 90, 200 - 10 * number))
         pen = ImageDraw.Draw(picture)
-        pen.ellipse((width // 4, height // 4, width * 3 // 4, height * 3 // 4), fill=(250, 200, 30 * number % 255))
+        pen.ellipse(
+            (width // 4, height // 4, width * 3 // 4, height * 3 // 4),
+            fill=(250, 200, 30 * number % 255),
+        )
         picture.save(concept / f"{number:02d}.png")
-        (concept / f"{number:02d}.txt").write_text(f"ohwx, {number}girls, smile, hat", encoding="utf-8")
+        (concept / f"{number:02d}.txt").write_text(
+            f"ohwx, {number}girls, smile, hat", encoding="utf-8"
+        )
     return folder
 
 
 def prepare(
-    tmp_path: Path, base: Path, *, name: str = "tiny", sizes: list[tuple[int, int]] | None = None, **changes: Any
+    tmp_path: Path,
+    base: Path,
+    *,
+    name: str = "tiny",
+    sizes: list[tuple[int, int]] | None = None,
+    **changes: Any,
 ) -> Run:
     """A run folder for a tiny bake; `changes` are settings of the recipe."""
     workspace = Workspace.open(tmp_path / "workspace")
-    data = draw_dataset(tmp_path / "data", sizes or [(32, 32), (40, 40), (32, 64), (30, 50), (64, 32)])
+    data = draw_dataset(
+        tmp_path / "data", sizes or [(32, 32), (40, 40), (32, 64), (30, 50), (64, 32)]
+    )
     recipe = load_recipe("pdxl", {"model.base": str(base)} | TINY | changes)
     return prepare_run(
         workspace, tmp_path / name, scan_dataset(data), recipe, name=name, paths_allowed=True

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from lorabake.core.buckets import cover_size
 from lorabake.core.errors import Stopped, TrainingError
-from lorabake.core.files import atomic_write_bytes
+from lorabake.core.files import atomic_write_bytes, sha256_of
 from lorabake.core.image import load_rgb, resize_cover
 from lorabake.train.batches import TrainImage
 
@@ -64,6 +64,7 @@ class LatentCache:
         for done, (image, rgb) in enumerate(_decoded(missing)):
             if should_stop():
                 raise Stopped("Stopped while the pictures were being encoded; those done are kept.")
+            _require_unchanged(image)
             self._write(image, self._encode(image, rgb))
             on_progress(done + 1, len(missing))
         return len(missing)
@@ -127,6 +128,15 @@ def _decoded(images: list[TrainImage]) -> Iterator[tuple[TrainImage, Any]]:
             if place + 2 < len(images):
                 ahead.append(pool.submit(load_rgb, images[place + 2].path))
             yield image, rgb
+
+
+def _require_unchanged(image: TrainImage) -> None:
+    """A picture edited since the run was set up must not be kept under the old one's hash."""
+    if sha256_of(image.path) != image.sha256:
+        raise TrainingError(
+            f"{image.path.name} was changed after this bake was started. Start the bake anew, so "
+            "that it takes the picture as it is now."
+        )
 
 
 def weights_key(module: torch.nn.Module) -> str:

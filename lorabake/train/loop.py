@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from lorabake.core.errors import Stopped, TrainingError
+from lorabake.core.events import EventType
 from lorabake.core.run import Run
 from lorabake.engine.device import choose_dtype, find_device, set_threads
 from lorabake.engine.families.model import Model
@@ -29,7 +30,7 @@ from lorabake.train.state import Progress, load_state, restore_optimizer, save_s
 class Events(Protocol):
     """Where a bake tells what it does."""
 
-    def write(self, type: str, /, **data: Any) -> None: ...
+    def write(self, type: EventType, **data: Any) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,11 @@ def train(
     setup = load_setup(run)
     recipe, plan = setup.recipe, setup.plan
     general = recipe.general
-    events.write("plan", **plan.to_mapping(), name=setup.name, unet_lr=recipe.optimizer.unet_lr)
+    events.write("plan", steps=plan.total_steps, name=setup.name, **plan.to_mapping())
 
     events.write("phase", name="load", detail=f"Loading {setup.base.name}")
     model = _load(setup)
     images = train_images(setup.dataset, recipe)
-    events.write("phase", name="latents", detail=f"Encoding {len(images)} pictures")
     latents = _encode(model, setup, events, should_stop)
     network = attach(model, _parts_that_train(recipe), general.seed)
     if general.gradient_checkpointing:
@@ -169,7 +169,8 @@ def _encode(
     cache = LatentCache(folder, model)
 
     def report(done: int, total: int) -> None:
-        events.write("progress", name="latents", done=done, total=total)
+        detail = f"Encoding picture {done} of {total}"
+        events.write("phase", name="latents", detail=detail, done=done, total=total)
 
     cache.fill(train_images(setup.dataset, setup.recipe), report, should_stop)
     model.free("vae")
