@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 SECONDS_PER_IMAGE = 10.0
 MAX_PAYLOAD = 64_000_000 * 3  # bytes: the largest picture that is read, as RGB
 _MAX_HEADER = 64 * 1024
@@ -27,10 +24,10 @@ _PIPE_SIZE = 1024 * 1024  # bytes; the usual 64 KiB makes pixels travel in many 
 @dataclass(frozen=True)
 class Answer:
     header: dict[str, Any]
-    payload: NDArray[np.uint8]
+    payload: bytearray
 
 
-class DecoderFailure(Exception):  # noqa: N818  (never seen by a user: image.py makes the sentence)
+class DecoderFailure(Exception):
     """The process died or went silent over a picture: the reason, as it reads on after its name."""
 
 
@@ -127,9 +124,9 @@ def _converse(process: subprocess.Popen[bytes], request: dict[str, Any]) -> Answ
     return Answer(header, _read_exactly(process.stdout, size))
 
 
-def _read_exactly(pipe: IO[bytes], size: int) -> NDArray[np.uint8]:
-    payload = np.empty(size, dtype=np.uint8)
-    room = payload.data
+def _read_exactly(pipe: IO[bytes], size: int) -> bytearray:
+    payload = bytearray(size)
+    room = memoryview(payload)
     while room:
         count = pipe.readinto(room)  # type: ignore[attr-defined]
         if not count:

@@ -11,16 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lorabake.core.decoder import Answer, DecoderFailure, decoders
 from lorabake.core.errors import ImageError
 from lorabake.core.names import shown
 
-RGB = NDArray[np.uint8]  # (H, W, 3), sRGB
+if TYPE_CHECKING:  # numpy costs a tenth of a second, which the page and the runner need not pay
+    import numpy as np
+    from numpy.typing import NDArray
+
+RGB: TypeAlias = "NDArray[np.uint8]"  # (H, W, 3), sRGB
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif")
 THUMBNAIL_SIDE = 256  # px
@@ -100,16 +101,18 @@ def load_rgb(path: Path) -> RGB:
     Transparent areas are white, 16 bits become 8, CMYK goes through its colour profile, and of an
     animation it is the first frame.
     """
+    import numpy as np
+
     answer = _ask(path, {"do": "pixels"})
     width, height = int(answer.header["width"]), int(answer.header["height"])
-    if answer.payload.size != width * height * 3:
+    if len(answer.payload) != width * height * 3:
         raise ImageError(f"{shown(path.name)} could not be decoded. Save it anew as PNG.")
-    return answer.payload.reshape(height, width, 3)
+    return np.frombuffer(answer.payload, dtype=np.uint8).reshape(height, width, 3)
 
 
 def thumbnail(path: Path, side: int = THUMBNAIL_SIDE) -> bytes:
     """A small WebP with `side` px at its longest side."""
-    return _ask(path, {"do": "thumbnail", "side": side}).payload.tobytes()
+    return bytes(_ask(path, {"do": "thumbnail", "side": side}).payload)
 
 
 def resize_cover(rgb: RGB, *, resized: tuple[int, int], bucket: tuple[int, int]) -> RGB:
@@ -118,6 +121,8 @@ def resize_cover(rgb: RGB, *, resized: tuple[int, int], bucket: tuple[int, int])
     Shrinking averages areas exactly, enlarging is Lanczos, as the trainers of the guide do
     (cv2's INTER_AREA and Lanczos).
     """
+    import numpy as np
+
     height, width, _ = rgb.shape
     if (width, height) == resized:
         scaled = rgb
@@ -134,6 +139,8 @@ def resize_cover(rgb: RGB, *, resized: tuple[int, int], bucket: tuple[int, int])
 
 def shrink(rgb: RGB, width: int, height: int) -> RGB:
     """Each new pixel is the mean of the area it covers, parts of pixels counted as parts."""
+    import numpy as np
+
     narrow = _average_rows(rgb.transpose(1, 0, 2), width).transpose(1, 0, 2)
     small = _average_rows(narrow, height)
     return np.clip(np.rint(small), 0, 255).astype(np.uint8)
@@ -141,6 +148,8 @@ def shrink(rgb: RGB, width: int, height: int) -> RGB:
 
 def _average_rows(values: NDArray[Any], rows: int) -> NDArray[np.float32]:
     """(N, …) → (rows, …), float32."""
+    import numpy as np
+
     ratio = len(values) / rows
     upper = np.arange(rows) * ratio
     lower = upper + ratio

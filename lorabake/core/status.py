@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,6 +113,14 @@ def read_process(run: Run) -> ProcessFile | None:
         return None
 
 
+def is_unclaimed(run: Run, attempt: int | None = None) -> bool:
+    """Asked for (the last time, or that time), and no process has taken it up yet."""
+    job, process = read_job(run), read_process(run)
+    if job is None:
+        return False
+    return process is None or process.attempt < (attempt or job.attempt)
+
+
 def is_running(run: Run) -> bool:
     """Its lock is held, and by the very process that wrote itself down."""
     process = read_process(run)
@@ -203,7 +212,7 @@ def _seconds_left(steps: Sequence[Event], total: int) -> float | None:
     """From the median pace, which a nap of the computer does not change."""
     paces = [
         (later.time - earlier.time) / taken
-        for earlier, later in zip(steps, steps[1:], strict=False)
+        for earlier, later in pairwise(steps)
         if (taken := _number(later.data, "step") - _number(earlier.data, "step")) > 0
     ]
     if not paces:

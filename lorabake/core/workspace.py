@@ -29,6 +29,7 @@ from lorabake.core.index import Index
 from lorabake.core.lock import folder_lock
 from lorabake.core.names import free_name, is_safe_name, name_key, natural_key, safe_name, shown
 from lorabake.core.run import Run
+from lorabake.core.status import is_running
 
 VARIABLE = "LORABAKE_WORKSPACE"
 FORMAT = 1
@@ -109,6 +110,7 @@ class Project:
         return run
 
     def delete_run(self, name: str) -> TrashEntry:
+        _refuse_running([self.run(name)])
         return move_to_trash(self.run(name).folder, self.trash_dir)
 
     def read_settings(self) -> dict[str, Any]:
@@ -203,7 +205,9 @@ class Workspace:
         return self.project(name)
 
     def delete_project(self, name: str) -> TrashEntry:
-        return move_to_trash(self.project(name).root, self.trash_dir)
+        project = self.project(name)
+        _refuse_running(project.runs())
+        return move_to_trash(project.root, self.trash_dir)
 
     def runs_dir(self, project: str) -> Path:
         return self.project(project).runs_dir
@@ -319,6 +323,12 @@ def inside(base: Path, *names: str) -> Path:
             f"{shown(names[-1])} makes a path too long for Windows. Choose a shorter name."
         )
     return path
+
+
+def _refuse_running(runs: Iterable[Run]) -> None:
+    for run in runs:
+        if is_running(run):
+            raise WorkspaceError(f"{run.name} is being worked on. Stop it under Baking first.")
 
 
 @cache
