@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lorabake.engine.checkpoint_file import Header, TensorInfo
+
 TINY_SDXL: dict[str, dict[str, Any]] = {
     "unet": {
         "sample_size": 8, "in_channels": 4, "out_channels": 4, "layers_per_block": 1,
@@ -130,6 +132,38 @@ def sgm_tensors(modules: dict[str, Any]) -> dict[str, Any]:
             else:
                 tensors[name] = state[key].contiguous()
     return tensors
+
+
+def write_zeros(path: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
+    """Write a checkpoint of these names and shapes in fp16, without data: a file with a hole."""
+    entries, end = _entries(tensors)
+    header = json.dumps({"__metadata__": metadata} | entries).encode()
+    header += b" " * (-len(header) % 8)  # tensors of other writers lie on multiples of 8, too
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + end)
+
+
+def header_of(tensors: dict[str, Any], **metadata: str) -> Header:
+    """The header that a file of these tensors would have, in fp16."""
+    entries, end = _entries(tensors)
+    infos = {
+        name: TensorInfo(entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"])
+        for name, entry in entries.items()
+    }
+    return Header(infos, metadata, 0, end)
+
+
+def _entries(tensors: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], int]:
+    entries, end = {}, 0
+    for name, tensor in tensors.items():
+        start, end = end, end + 2 * tensor.numel()
+        entries[name] = {
+            "dtype": "F16",
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    return entries, end
 
 
 def _write_json(path: Path, value: object) -> None:

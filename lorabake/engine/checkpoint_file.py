@@ -169,7 +169,7 @@ def _tensor(name: str, value: Any, file_name: str) -> TensorInfo:
     if not isinstance(value, dict):
         raise _damaged(file_name, f"tensor {name[:80]!r} is not described properly")
     dtype, shape, offsets = value.get("dtype"), value.get("shape"), value.get("data_offsets")
-    if dtype not in DTYPE_BYTES:
+    if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         raise ModelFileError(
             f"{file_name} keeps its numbers in a form that lorabake cannot read "
             f"({str(dtype)[:20]}). Get the fp16 or bf16 version of this model."

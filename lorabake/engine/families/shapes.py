@@ -70,6 +70,10 @@ def part_config(header: Header, part: str, file_name: str) -> Config:
     try:
         found = readers[part](_below(header, prefix))
     except NotThereError as error:
+        if part == "vae":
+            raise ModelFileError(
+                f"{file_name} has no VAE inside. Choose a VAE for it, such as sdxl_vae.safetensors."
+            ) from None
         raise ModelFileError(
             f"{file_name} is not a complete SDXL checkpoint ({prefix}{error} is missing). "
             "Choose a file that holds the whole model."
