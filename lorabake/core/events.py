@@ -30,7 +30,7 @@ EventType = Literal[
     "note",  # text
     "finished",  # the last word: one of these three
     "failed",  # text, details
-    "stopped",  # step
+    "stopped",  # step, text
 ]
 EVENT_TYPES: frozenset[str] = frozenset(get_args(EventType))
 LAST_WORDS = frozenset({"finished", "failed", "stopped"})

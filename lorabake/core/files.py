@@ -41,7 +41,7 @@ def atomic_writer(path: Path, *, expected: int = 0) -> Iterator[Path]:
             f"{path.name} is a link to another place, and links are not written through. "
             "Replace it by a real file."
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = temporary_beside(path)
     with _disk_full_as_sentence(path, expected):
         if expected > MIB:
             _require_space(path, expected)
@@ -125,10 +125,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def temporary_beside(path: Path) -> Path:
+    """A name in the same folder that `sweep_temporaries` removes once this process is gone."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
 def sweep_temporaries(folder: Path) -> int:
     """Remove what writers that died left in this folder; the number removed.
 
-    A temporary file whose writer is alive is kept, unless it is older than a day.
+    A temporary file (or folder) whose writer is alive is kept, unless it is older than a day.
     """
     removed = 0
     for path in folder.glob(".*.tmp"):
@@ -139,7 +144,10 @@ def sweep_temporaries(folder: Path) -> int:
             alive = process_started(int(writer)) is not None
             if alive and time.time() - path.lstat().st_mtime < _DAY:
                 continue
-            path.unlink()
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
             removed += 1
     return removed
 

@@ -163,8 +163,8 @@ def _refuse_done(run: Run) -> None:
 def _last_word(job: JobProcess) -> Iterator[None]:
     try:
         yield
-    except (Stopped, KeyboardInterrupt):
-        _say(job, "stopped", step=job.events.last_step)
+    except (Stopped, KeyboardInterrupt) as error:
+        _say(job, "stopped", step=job.events.last_step, text=str(error))
         raise
     except LorabakeError as error:
         _say(job, "failed", text=str(error), details="")

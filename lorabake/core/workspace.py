@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from lorabake.core.files import (
     read_json,
     sweep_temporaries,
     sync_folder,
+    temporary_beside,
 )
 from lorabake.core.importing import ImportReport, import_images
 from lorabake.core.index import Index
@@ -277,7 +277,7 @@ class _NewFolder:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.folder = target.with_name(f".new-{secrets.token_hex(4)}")
+        self.folder = temporary_beside(target)
 
     def __enter__(self) -> Path:
         self._refuse_taken()
