@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lorabake.ui import oven
 from lorabake.ui import project as project_panel
 from lorabake.ui.answers import answered, text
 from lorabake.ui.place import place
@@ -21,7 +22,10 @@ def lb_pulse(data: dict[str, Any]) -> dict[str, Any]:
             "go": "project",
             "press": "lb-open-sample",
         },
-        "titles": {"project": project_panel.state(name) if known else ""},
+        "titles": {
+            "project": project_panel.state(name) if known else "",
+            "oven": oven.state(name) if known else "",
+        },
         "progress": None,
         "busy": False,
     }

@@ -11,12 +11,12 @@ from typing import Any
 
 import gradio as gr
 
-from lorabake.ui import project
+from lorabake.ui import oven, project
 from lorabake.ui.parts import part
 from lorabake.ui.pulse import lb_pulse
 from lorabake.ui.signals import Desk, signal
 
-SECTIONS: tuple[ModuleType, ...] = (project,)
+SECTIONS: tuple[ModuleType, ...] = (project, oven)
 
 # A loaf with three cuts, drawn here so that nothing is fetched.
 BRAND = (

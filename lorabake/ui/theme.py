@@ -116,7 +116,7 @@ def _ramp(token: str) -> Color:
     """Gradio wants eleven shades; what we do not set ourselves falls back to the accent."""
     light, dark = LIGHT[token], DARK[token]
     shades = [LIGHT["tint"], LIGHT["tint"], *[dark] * 3, *[light] * 5, DARK["tint"]]
-    return Color(*shades, name="crust")
+    return Color(*shades, "crust")
 
 
 def _neutral() -> Color:
@@ -132,7 +132,7 @@ def _neutral() -> Color:
         DARK["surface"],
         DARK["page"],
         DARK["sunken"],
-        name="flour",
+        "flour",
     )
 
 

@@ -88,15 +88,18 @@ document.addEventListener("click", (event) => {
   }, 0);
 });
 
-(function reopen(tries) {
+// Gradio sets the sections up more than once while it starts, so look until one has stayed open.
+let touched = false;
+document.addEventListener("click", (event) => { if (event.isTrusted) touched = true; }, { capture: true });
+(function reopen(steady, tries) {
+  if (touched || steady > 5 || !tries) return;
   const all = sections();
-  if (!all.length && tries) { setTimeout(() => reopen(tries - 1), 50); return; }
   const wanted = `sec-${recall("section", "project")}`;
   const chosen = all.find((node) => node.id === wanted) || all[0];
-  if (chosen && !all.some((node) => window.lorabake.heading(node).classList.contains("open"))) {
-    window.lorabake.heading(chosen).click();
-  }
-})(100);
+  const open = all.some((node) => window.lorabake.heading(node)?.classList.contains("open"));
+  if (chosen && !open) window.lorabake.heading(chosen)?.click();
+  setTimeout(() => reopen(open ? steady + 1 : 0, tries - 1), 150);
+})(0, 100);
 
 const again = poll(element, beat, () => (failures ? 3000 : busy ? 1000 : 2500), { always: true });
 watch("value", () => {
