@@ -139,33 +139,44 @@ def checked(spec: SettingField, value: Any, where: str = "") -> Any:
         result = _READERS[spec.type](value)
     except (TypeError, ValueError, OverflowError):
         raise RecipeError(
-            f"{spec.label} ({place}) cannot be {str(value)[:80]!r}; it wants {_WANTS[spec.type]}."
+            f"{spec.label} ({place}) cannot be {_shown(value)!r}; it wants {_WANTS[spec.type]}."
         ) from None
     if spec.choices and result not in spec.choices:
         raise RecipeError(
-            unknown_name(f"{spec.label} ({place})", result, tuple(map(str, spec.choices)))
+            unknown_name(f"{spec.label} ({place})", _shown(result), tuple(map(str, spec.choices)))
         )
     numbers = (
         result if spec.type == "floats" else (result,) if spec.type in ("int", "float") else ()
     )
     if not all(_within(number, spec) for number in numbers):
-        raise RecipeError(f"{spec.label} ({place}) cannot be {value}; it wants {_limits(spec)}.")
+        raise RecipeError(
+            f"{spec.label} ({place}) cannot be {_shown(value)}; it wants {_limits(spec)}."
+        )
     return result
+
+
+def _shown(value: Any) -> str:
+    """A value for a sentence, not longer than a sentence bears."""
+    try:
+        return str(value)[:80]
+    except ValueError:  # Python refuses to write out whole numbers of thousands of digits
+        return "that large number"
 
 
 def _within(number: float, spec: SettingField) -> bool:
     low = -math.inf if spec.minimum is None else spec.minimum
     high = math.inf if spec.maximum is None else spec.maximum
-    return math.isfinite(number) and low <= number <= high
+    # Without math.isfinite, which cannot take whole numbers larger than a float.
+    return -math.inf < number < math.inf and low <= number <= high
 
 
 def _limits(spec: SettingField) -> str:
     if spec.minimum is not None and spec.maximum is not None:
-        return f"{_WANTS[spec.type]} from {spec.minimum:g} to {spec.maximum:g}"
+        return f"{_WANTS[spec.type]} from {spec.minimum:.10g} to {spec.maximum:.10g}"
     if spec.minimum is not None:
-        return f"{_WANTS[spec.type]} of {spec.minimum:g} or more"
+        return f"{_WANTS[spec.type]} of {spec.minimum:.10g} or more"
     return (
-        f"{_WANTS[spec.type]} of {spec.maximum:g} or less"
+        f"{_WANTS[spec.type]} of {spec.maximum:.10g} or less"
         if spec.maximum is not None
         else "a number"
     )

@@ -18,9 +18,21 @@ MAX_BYTES = 64 * 1024
 MAX_DEPTH = 8
 MAX_KEY_PARTS = 16
 
-# A run of dotted key parts. It may only start where a part starts, which keeps the search linear.
-_DOTTED_KEY = re.compile(
-    rf"""(?<![\w\-"'.])(?:[\w\-"']++[ \t]*+\.[ \t]*+){{{MAX_KEY_PARTS}}}""", re.ASCII
+# What TOML is made of, as far as keys are concerned. Every alternative takes all it has seen, closed
+# or not, so that one pass over the text is enough. A part of a key may be in quotes of either kind,
+# with anything between them.
+_TOKENS = re.compile(
+    r"""
+      (?P<space> [ \t]++ )
+    | (?P<dot> \. )
+    | (?P<other> \#[^\n]*+                                         # a remark
+        | \"{3} (?: \\. | (?!\"{3}) [^\\] )*+ (?: \"{3,5}+ | \\?\Z )  # texts of several lines
+        | '{3} (?: (?!'{3}) . )*+ (?: '{3,5}+ | \Z )
+      )
+    | (?P<part> \"(?: \\. | [^"\\\n] )*+\"? | '[^'\n]*+'? | [\w\-]++ )
+    | (?P<sign> . )
+    """,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 
 
@@ -47,7 +59,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """The contents of TOML text; `name` is what the user knows it by."""
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES or _DOTTED_KEY.search(text):
+    if len(text.encode("utf-8", "replace")) > MAX_BYTES or _key_parts(text) > MAX_KEY_PARTS:
         raise RecipeError(f"{name} is nested too deeply or too large to be a settings file.")
     try:
         contents = tomllib.loads(text)
@@ -64,6 +76,19 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
             f"{name} is nested deeper than {MAX_DEPTH} levels, so it is not a settings file."
         )
     return contents
+
+
+def _key_parts(text: str) -> int:
+    """The most parts of a dotted key. A number such as 1.5 counts as one of two parts."""
+    most = parts = 0
+    after_dot = False
+    for token in _TOKENS.finditer(text):
+        if token.lastgroup == "part":
+            parts = parts + 1 if after_dot else 1
+            most = max(most, parts)
+        if token.lastgroup != "space":
+            after_dot = token.lastgroup == "dot"
+    return most
 
 
 def _depth(value: object, limit: int = MAX_DEPTH + 1) -> int:

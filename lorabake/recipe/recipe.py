@@ -79,7 +79,11 @@ def recipe_from_mapping(mapping: dict[str, Any]) -> Recipe:
     unknown = [name for name in mapping if name not in GROUPS and name not in _TEXTS]
     if unknown:
         raise RecipeError(unknown_name("table", unknown[0], (*_TEXTS, *GROUPS)))
-    parts: dict[str, Any] = {name: str(mapping[name])[:500] for name in _TEXTS if name in mapping}
+    texts = {name: mapping[name] for name in _TEXTS if name in mapping}
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise RecipeError(f"{name} must be a text in quotes, not {type(text).__name__}.")
+    parts: dict[str, Any] = {name: text[:500] for name, text in texts.items()}
     for name, (_, cls) in GROUPS.items():
         table = mapping.get(name, {})
         if not isinstance(table, dict):
@@ -132,7 +136,9 @@ def _args_that_fit(optimizer: str, args: dict[str, Any]) -> dict[str, Any]:
     """Optional args the new optimizer also has; a betas pair, say, does not fit CAME's three."""
     known = {spec.name: spec for spec in setting_fields(OPTIMIZERS[optimizer].settings)}
     kept = {name: value for name, value in args.items() if name in known}
-    if "betas" in kept and len(tuple(kept["betas"])) != len(known["betas"].default):
+    if "betas" in kept and len(checked(known["betas"], kept["betas"])) != len(
+        known["betas"].default
+    ):
         del kept["betas"]
     return kept
 
