@@ -17,8 +17,10 @@ def bucket_resolutions(resolution: int, *, minimum: int, maximum: int, step: int
     """All bucket sizes of about `resolution`² px, sorted.
 
     For each width from `minimum` to `maximum` the tallest height that stays within the area, cut
-    down to a multiple of `step`; each of them also lying down; and the square.
+    down to a multiple of `step`; each of them also lying down; and the square. Limits that are no
+    multiples of `step` are moved outwards, as the guide's trainer does.
     """
+    minimum, maximum = max(step, minimum // step * step), ceil(maximum / step) * step
     area = resolution * resolution
     side = isqrt(area) // step * step
     sizes = {(side, side)}

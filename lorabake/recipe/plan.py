@@ -65,6 +65,11 @@ def buckets_of(recipe: Recipe) -> list[Size]:
             f"The resolution ({resolution} px) is smaller than the bucket steps ({step} px). "
             "Raise the one or lower the other."
         )
+    if resolution > ceil(bucket.max_bucket_reso / step) * step:
+        raise RecipeError(
+            f"The resolution ({resolution} px) is above the maximum bucket resolution "
+            f"({bucket.max_bucket_reso} px). Raise the one or lower the other."
+        )
     return bucket_resolutions(
         resolution, minimum=bucket.min_bucket_reso, maximum=bucket.max_bucket_reso, step=step
     )
