@@ -126,10 +126,11 @@ def read_file(path: str) -> bytes:
         raise RefusedError(
             f"cannot be opened ({error.strerror}): look at its permissions."
         ) from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise RefusedError("is not a file: remove it from the folder.")
     with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise RefusedError("is not a file: remove it from the folder.")
         if found.st_size == 0:
             raise RefusedError(f"is empty (0 bytes): {AGAIN}")
         if found.st_size > MAX_FILE:

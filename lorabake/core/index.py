@@ -130,9 +130,9 @@ class Index:
                     if self._database is None:
                         self._database = _open(self.path)
                     return work(self._database)
-                except sqlite3.OperationalError:  # locked, read-only or full disk
-                    return otherwise
-                except (sqlite3.DatabaseError, ValueError):
+                except (sqlite3.DatabaseError, ValueError) as error:
+                    if _is_passing(error):
+                        return otherwise
                     self.close()
                     _put_aside(self.path)
             return otherwise
@@ -141,6 +141,12 @@ class Index:
 def _info(row: tuple[int, int, str, int, str, str, str]) -> ImageInfo:
     width, height, kind, frames, mode, notes, sha256 = row
     return ImageInfo(width, height, kind, frames, mode, tuple(json.loads(notes)), sha256)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Locked, not to be written, no room: nothing is wrong with the file. Wrong tables are."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
 
 
 def _key(path: Path) -> str:
