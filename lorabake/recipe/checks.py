@@ -9,8 +9,8 @@ from typing import Literal
 
 from lorabake.core.dataset import Dataset
 from lorabake.core.errors import LorabakeError, RecipeError
-from lorabake.engine.identify import identify
 from lorabake.engine.families.sdxl import model_pixel_multiple
+from lorabake.engine.identify import require_sdxl
 from lorabake.recipe.plan import make_plan
 from lorabake.recipe.recipe import Recipe
 
@@ -57,7 +57,7 @@ def _base(recipe: Recipe, base: Path | None) -> Iterator[Advice]:
     if base is None or recipe.family not in TRAINABLE_FAMILIES:
         return
     try:
-        found = identify(base)
+        found = require_sdxl(base)
         multiple = model_pixel_multiple(base)
     except LorabakeError as error:
         yield Advice("stop", str(error))
@@ -79,6 +79,12 @@ def _base(recipe: Recipe, base: Path | None) -> Iterator[Advice]:
 def _settings(recipe: Recipe) -> Iterator[Advice]:
     if not recipe.unet_trains and not recipe.text_encoder_trains:
         yield Advice("stop", "Nothing would be trained: both learning rates are 0 or switched off.")
+    if recipe.bucket.enable_bucket and recipe.bucket.min_bucket_reso > recipe.general.resolution:
+        yield Advice(
+            "warn",
+            f"The minimum bucket resolution ({recipe.bucket.min_bucket_reso} px) is above the resolution "
+            f"({recipe.general.resolution} px), so every picture is cut square. Lower it under Bucket Args.",
+        )
     if (
         recipe.optimizer.warmup_ratio == 0
         and recipe.optimizer.lr_scheduler == "constant_with_warmup"

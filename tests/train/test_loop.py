@@ -105,10 +105,11 @@ def test_one_numbered_file_per_epoch_the_last_one_too(tmp_path: Path, tiny_base:
 
 
 def test_the_loss_falls_on_a_task_that_can_be_learned(tmp_path: Path, tiny_base: Path) -> None:
-    _, _, events = bake(tmp_path, tiny_base, epochs=12, sizes=[(32, 32)] * 4)
+    changes = {"epochs": 10, "sizes": [(32, 32)] * 4, "conv_dim": 8, "network_dim": 16}
+    _, _, events = bake(tmp_path, tiny_base, **changes)
     losses = [event["loss"] for event in events.of("step")]
     third = len(losses) // 3
-    assert sum(losses[-third:]) < 0.9 * sum(losses[:third])
+    assert sum(losses[-third:]) < 0.95 * sum(losses[:third])
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "came"])
