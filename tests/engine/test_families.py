@@ -365,6 +365,13 @@ def test_tensors_that_do_not_fit_together(places: dict[str, Path], tmp_path: Pat
         ("unet/config.json", {"cross_attention_dim": 31}, "text encoders used with"),
         ("text_encoder/config.json", {"num_attention_heads": 3}, "text_encoder has settings"),
         ("vae/config.json", {"latent_channels": 16}, "VAE used with"),
+        ("vae/config.json", {"scaling_factor": "much"}, "scaling_factor"),
+        ("vae/config.json", {"scaling_factor": 0}, "scaling_factor"),
+        ("vae/config.json", {"block_out_channels": None}, "does not say its block_out_channels"),
+        ("unet/config.json", {"cross_attention_dim": "x"}, "does not say its cross_attention_dim"),
+        ("unet/config.json", {"addition_time_embed_dim": None}, "text encoders used with"),
+        ("scheduler/scheduler_config.json", {"beta_end": "x"}, "noise schedule"),
+        ("scheduler/scheduler_config.json", {"beta_schedule": "linear"}, "noise schedule"),
     ],
 )
 def test_folders_with_strange_settings(

@@ -20,6 +20,13 @@ CLASSES = {
     "text_encoder_2": "CLIPTextModelWithProjection",
     "vae": "AutoencoderKL",
 }
+# What a config must say, as whole numbers, for everything that asks it before the network is made.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "unet": ("in_channels", "block_out_channels", "layers_per_block", "cross_attention_dim"),
+    "text_encoder": ("hidden_size", "vocab_size"),
+    "text_encoder_2": ("hidden_size", "vocab_size", "projection_dim"),
+    "vae": ("latent_channels", "block_out_channels"),
+}
 # diffusers' and transformers' names of a part's weights, best first.
 _STEMS = ("diffusion_pytorch_model", "model")
 _VARIANTS = ("", ".fp16", ".bf16")
@@ -44,6 +51,13 @@ def read_config(folder: Path, part: str) -> dict[str, Any]:
             "Choose an SDXL checkpoint."
         )
     _check_sizes(config, folder)
+    for key in _NEEDED.get(part, ()):
+        value = config.get(key)
+        numbers = value if isinstance(value, list) and value else [value]
+        if not all(type(number) is int for number in numbers):
+            raise ModelFileError(
+                f"{folder.name}/config.json does not say its {key}. Get another copy of this model."
+            )
     return config
 
 

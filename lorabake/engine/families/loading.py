@@ -21,6 +21,7 @@ from lorabake.engine.families.weights import Source, TensorFile, empty, fill
 from lorabake.engine.identify import require_sdxl
 
 Config = Mapping[str, Any]
+TOLD_SIZES = 6  # numbers that tell the U-Net sizes and crop
 VOCABULARY = 49408  # of the tokenizers, which are the same in every SDXL
 
 
@@ -49,6 +50,8 @@ def load(
     if vae is not None:
         found["vae"] = _other_vae(vae)
     _check_fit(base.name, {name: part.config for name, part in found.items()})
+    scheduler = model_config(base, "scheduler")
+    _check_numbers(base.name, found["vae"].config, scheduler)
     networks: dict[str, nn.Module] = {}
     for name in parts:
         part = found[name]
@@ -65,7 +68,7 @@ def load(
         configs={name: part.config for name, part in found.items()},
         tokenizer=tokenizer_l(),
         tokenizer_2=tokenizer_g(),
-        scheduler_config=model_config(base, "scheduler"),
+        scheduler_config=scheduler,
         base_path=base,
         device=torch.device(device),
         dtype=dtype or torch.float32,
@@ -110,11 +113,11 @@ def _other_vae(path: Path) -> Part:
 def _check_fit(name: str, configs: Mapping[str, Config]) -> None:
     """Raise when the parts, each whole, do not belong together."""
     unet, first, second = (configs[part] for part in ("unet", "text_encoder", "text_encoder_2"))
-    sizes = 6 * unet["addition_time_embed_dim"] + second["projection_dim"]
+    pooled = unet.get("projection_class_embeddings_input_dim", 0) - second["projection_dim"]
     fit = {
         "VAE": configs["vae"]["latent_channels"] == unet["in_channels"],
         "text encoders": unet["cross_attention_dim"] == first["hidden_size"] + second["hidden_size"]
-        and unet["projection_class_embeddings_input_dim"] == sizes
+        and unet.get("addition_time_embed_dim") == pooled / TOLD_SIZES
         and first["vocab_size"] == second["vocab_size"] == VOCABULARY,
     }
     for part, fits in fit.items():
@@ -123,6 +126,25 @@ def _check_fit(name: str, configs: Mapping[str, Config]) -> None:
                 f"The {part} used with {name} belong to another kind of model than its U-Net. "
                 "Choose others, or a checkpoint that has its own."
             )
+
+
+def _check_numbers(name: str, vae: Config, scheduler: Config) -> None:
+    """Raise when the numbers that everything is multiplied by cannot be right."""
+    scale = vae["scaling_factor"]
+    if not isinstance(scale, int | float) or not 0 < scale < 1000:
+        raise ModelFileError(
+            f"The VAE used with {name} has an impossible scaling_factor. Choose another VAE."
+        )
+    betas = (scheduler["beta_start"], scheduler["beta_end"])
+    if (
+        scheduler["beta_schedule"] != "scaled_linear"
+        or scheduler["num_train_timesteps"] != 1000
+        or not all(isinstance(beta, float) and 0 < beta < 1 for beta in betas)
+    ):
+        raise ModelFileError(
+            f"{name} was made with another noise schedule than SDXL's, which cannot be trained "
+            "on. Choose another SDXL checkpoint."
+        )
 
 
 def _build(part: str, config: Config) -> nn.Module:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,6 @@ from lorabake.engine.families.prompts import Conditioning
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
-PARTS = ("unet", "text_encoder", "text_encoder_2", "vae")
-
 
 @dataclass
 class Model:
@@ -32,10 +30,10 @@ class Model:
     half precision.
     """
 
-    parts: dict[str, nn.Module]
-    configs: Mapping[str, Mapping[str, Any]]
-    tokenizer: CLIPTokenizer
-    tokenizer_2: CLIPTokenizer
+    parts: dict[str, nn.Module] = field(repr=False)
+    configs: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    tokenizer: CLIPTokenizer = field(repr=False)
+    tokenizer_2: CLIPTokenizer = field(repr=False)
     scheduler_config: Mapping[str, Any]
     base_path: Path
     device: torch.device
