@@ -76,6 +76,14 @@ class Place:
                 self._shelves[project.name] = known
             return known
 
+    def dataset(self, project: Project, caption_extension: str = ".txt") -> Dataset:
+        """What a bake would see, with the recipe's kind of caption files."""
+        if caption_extension == ".txt":
+            return self.shelf(project.name).dataset
+        return scan_dataset(
+            project.dataset_dir, index=self.index, caption_extension=caption_extension
+        )
+
     def caption_saved(self, name: str, picture: Picture, text: str) -> None:
         """Keep the shelf in step with what the page itself has just written."""
         with self._lock:

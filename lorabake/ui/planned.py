@@ -26,7 +26,8 @@ CURVE = 120  # points of a learning rate curve
 def plan_view(project: str, chosen: Chosen, errors: dict[str, str] | None = None) -> dict[str, Any]:
     """Everything the plan part draws."""
     recipe = chosen.recipe
-    dataset = place().shelf(project).dataset
+    extension = recipe.captions.caption_extension
+    dataset = place().dataset(place().project(project), extension)
     view: dict[str, Any] = {
         "title": recipe.title,
         "description": recipe.description,

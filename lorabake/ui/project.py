@@ -12,6 +12,7 @@ from lorabake.ui.answers import message, sentence
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
 from lorabake.ui.signals import Desk, now
+from lorabake.ui.words import plural
 
 ID = "project"
 TITLE = "Project"
@@ -92,5 +93,5 @@ def state(project: str) -> str:
     if not count:
         return "no pictures yet"
     bare = count - shelf.captioned
-    text = f"{count} {'picture' if count == 1 else 'pictures'}"
+    text = plural(count, "picture")
     return f"{text}, {bare} without a caption" if bare else text

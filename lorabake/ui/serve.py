@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from lorabake.core import jobs
 from lorabake.core.files import atomic_write_json
 from lorabake.core.workspace import Workspace
 from lorabake.ui.environment import free_port
@@ -28,6 +29,7 @@ def serve(workspace: Workspace, *, port: int | None = None, browser: bool = True
     """Serve until Ctrl+C; the queue's jobs are processes of their own and go on."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     open_place(workspace)
+    jobs.ensure_runner(workspace, at_start=True)
     page = build_page()
     address = launch(page, port)
     taken = int(address.rsplit(":", 1)[1].rstrip("/"))

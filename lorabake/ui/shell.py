@@ -11,12 +11,13 @@ from typing import Any
 
 import gradio as gr
 
-from lorabake.ui import oven, project
+from lorabake.ui import baking, oven, project
+from lorabake.ui.answers import answered, text
 from lorabake.ui.parts import part
-from lorabake.ui.pulse import lb_pulse
+from lorabake.ui.pulse import pulse
 from lorabake.ui.signals import Desk, signal
 
-SECTIONS: tuple[ModuleType, ...] = (project, oven)
+SECTIONS: tuple[ModuleType, ...] = (project, oven, baking)
 
 # A loaf with three cuts, drawn here so that nothing is fetched.
 BRAND = (
@@ -26,6 +27,12 @@ BRAND = (
     '<path d="m11 12 2 4m3-5 2 4m3-3 2 4"/></svg><h1>lorabake</h1>'
 )
 RECALL = "() => { try { return JSON.parse(localStorage.getItem('lorabake:project')) || '' } catch { return '' } }"
+
+
+@answered
+def lb_pulse(data: dict[str, Any]) -> dict[str, Any]:
+    """The page's heartbeat."""
+    return pulse(text(data, "project", limit=200), SECTIONS)
 
 
 def build_page() -> Any:

@@ -116,7 +116,7 @@ def _ramp(token: str) -> Color:
     """Gradio wants eleven shades; what we do not set ourselves falls back to the accent."""
     light, dark = LIGHT[token], DARK[token]
     shades = [LIGHT["tint"], LIGHT["tint"], *[dark] * 3, *[light] * 5, DARK["tint"]]
-    return Color(*shades, "crust")
+    return Color(*shades)
 
 
 def _neutral() -> Color:

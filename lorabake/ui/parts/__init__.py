@@ -26,10 +26,13 @@ def part(
     value: Any = None,
     *,
     calls: Sequence[Callable[..., Any]] = (),
+    scripts: Sequence[str] = (),
     elem_id: str | None = None,
     classes: Sequence[str] = (),
 ) -> gr.HTML:
     """The component drawn by `parts/NAME.js`; `calls` are the Python functions it may ask.
+
+    scripts: further files of this folder that come before it.
 
     Each function takes one dict and its name starts with `lb_`, because Gradio makes it an
     attribute of the component.
@@ -38,7 +41,7 @@ def part(
     return gr.HTML(
         value,
         html_template="",
-        js_on_load=f"{text('common.js')}\n{text(f'{name}.js')}",
+        js_on_load="\n".join(text(f"{script}.js") for script in ("common", *scripts, name)),
         server_functions=list(calls),
         apply_default_css=False,
         elem_id=elem_id,

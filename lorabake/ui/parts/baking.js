@@ -1,0 +1,172 @@
+// Start, progress, plot, log, queue. All of it is read from disk, so a reload changes nothing.
+let project = "", view = null, picked = "", curveOf = "", named = false, working = false;
+
+const name = h("input.lb-input", { type: "text", maxlength: "100", "aria-label": "Name", oninput: () => { named = true; } });
+const bake = h("button.lb-button.lb-primary", { type: "button", id: "lb-bake", text: "Bake", onclick: start });
+const blocked = h("p.lb-blocked", { hidden: true });
+const said = h("div", { "aria-live": "polite" });
+const chooser = h("select.lb-select", { "aria-label": "Run", onchange: () => { picked = chooser.value; again(); } });
+const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop after this step", onclick: () => act(server.lb_stop, view.run.place) });
+const resume = h("button.lb-button", { type: "button", text: "Resume", onclick: () => act(server.lb_resume, view.run.place) });
+const taste = h("button.lb-button", { type: "button", text: "See which epoch works best", onclick: () => go("ready", { focus: true }) });
+const line = h("p.lb-progress-line", { role: "status" });
+const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the bake", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+const trouble = h("div");
+const plot = makePlot();
+const log = h("pre.lb-log");
+const run = h("div.lb-run", { hidden: true },
+  h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: "Run" }), chooser), h("span.lb-grow"), stop, resume, taste),
+  line, meter, trouble, plot.root,
+  h("details.lb-details", {}, h("summary", { text: "Last lines of the log" }), log));
+const queue = h("div.lb-queue");
+const main = h("div.lb-baking", { hidden: true },
+  h("div.lb-line.lb-start", {}, h("label.lb-field", {}, h("span", { text: "Name of the LoRA" }), name), bake, blocked),
+  said, run, queue);
+replace(element, main);
+
+const notice = (level, text, word) => h(`div.lb-notice.lb-tone-${level}`, {}, word && h("b.lb-word", { text: word }), h("p", { text }));
+
+async function start() {
+  if (working || bake.disabled) return;
+  working = true;
+  bake.disabled = true;
+  try {
+    const answer = await ask(server.lb_bake, { project, name: name.value });
+    picked = answer.run;
+    replace(said);
+  } catch (error) {
+    replace(said, notice("bad", error.message, "Not started"));
+  }
+  working = false;
+  again();
+  tell("nudge");
+}
+
+async function act(call, place, more = {}) {
+  try {
+    await ask(call, { place, ...more });
+    replace(said);
+  } catch (error) {
+    replace(said, notice("bad", error.message));
+  }
+  again();
+  tell("nudge");
+}
+
+/** The line of look.md: Epoch 3 of 10 · step 84 of 280 · 1.2 s/step · ready about 14:35 */
+function progress(r) {
+  if (r.state === "running") {
+    if (r.stopping) return `Stopping: step ${r.step} of ${r.steps} is finished and saved first.`;
+    if (!r.step) return r.doing || "Getting ready";
+    const parts = [`Epoch ${r.epoch} of ${r.epochs}`, `step ${r.step} of ${r.steps}`];
+    if (r.pace) parts.push(`${r.pace < 0.095 ? r.pace.toFixed(2) : r.pace.toFixed(1)} s/step`);
+    if (r.left !== null) parts.push(r.left < 60 ? `${span(r.left)} left` : `ready about ${clock(new Date(Date.now() + 1000 * r.left))}`);
+    return parts.join(" · ");
+  }
+  const files = plural(r.files, "file");
+  const took = r.seconds ? ` in ${span(r.seconds)}` : "";
+  return {
+    new: "Not in the queue.",
+    queued: r.position ? `Waits in the queue, ${plural(r.position, "job")} before it.` : "Is next in the queue.",
+    finished: `Done: ${plural(r.epochs, "epoch")}, ${plural(r.steps, "step")}${took}. ${files} to choose from.`,
+    stopped: `Stopped at step ${r.step} of ${r.steps || "?"}. ${files} so far; Resume goes on from there.`,
+    failed: `Could not be finished: step ${r.step} of ${r.steps || "?"}.`,
+    interrupted: `Interrupted at step ${r.step} of ${r.steps || "?"}.`,
+  }[r.state] || r.state;
+}
+
+function drawRun(r) {
+  run.hidden = !r;
+  if (!r) return;
+  const names = view.runs;
+  if ([...chooser.options].map((o) => o.value).join("\n") !== names.join("\n")) {
+    replace(chooser, ...names.map((n) => h("option", { value: n, text: n })));
+  }
+  chooser.value = r.name;
+  say(line, progress(r));
+  const share = r.steps ? r.step / r.steps : 0;
+  meter.hidden = r.state === "finished" || !r.steps;
+  meter.firstChild.style.width = `${(100 * share).toFixed(2)}%`;
+  meter.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+  stop.hidden = !["running", "queued"].includes(r.state);
+  stop.disabled = r.stopping;
+  stop.textContent = r.state === "queued" ? "Take out of the queue" : r.stopping ? "Stopping…" : "Stop after this step";
+  resume.hidden = !r.can_resume;
+  taste.hidden = !r.files;
+  const key = `${r.state}|${r.text}`;
+  if (trouble.dataset.key !== key) {
+    trouble.dataset.key = key;
+    replace(trouble, r.text && r.state !== "running" && h(`div.lb-notice.lb-tone-${r.state === "stopped" ? "info" : "bad"}`, {},
+      h("div", { style: "flex:1;min-width:0" }, h("p", { text: r.text }),
+        r.details && h("details", {}, h("summary", { text: "Details" }), h("pre", { text: r.details }),
+          h("button.lb-quiet", { type: "button", text: "Copy details", onclick: () => navigator.clipboard?.writeText(`${r.text}\n${r.details}`) })))));
+  }
+  say(log, r.log || "Nothing yet.");
+}
+
+const states = { running: "running", queued: "waiting", finished: "done", failed: "failed", stopped: "stopped", interrupted: "interrupted" };
+const tones = { running: "info", queued: "info", finished: "ok", failed: "bad", stopped: "warn", interrupted: "warn" };
+function job(row) {
+  const buttons = [];
+  const small = (text, label, work) => h("button.lb-quiet", { type: "button", text, "aria-label": `${label}: ${row.title}`, onclick: work });
+  if (row.position) buttons.push(small("Earlier", "Earlier", () => act(server.lb_move, row.place, { position: row.position - 1 })));
+  if (["running", "queued"].includes(row.state) && !row.stopping) buttons.push(small("Stop", "Stop", () => act(server.lb_stop, row.place)));
+  if (row.can_resume) buttons.push(small("Resume", "Resume", () => act(server.lb_resume, row.place)));
+  if (row.state !== "running" && row.state !== "queued") buttons.push(small("Off the list", "Off the list", () => act(server.lb_remove, row.place)));
+  const share = row.steps ? ` · ${row.step} of ${row.steps}` : "";
+  return h("li", {}, h("span.lb-job-kind", { text: row.kind === "grid" ? "Grid" : "Bake" }), h("b", { text: row.title }),
+    h(`span.lb-job-state.lb-tone-${tones[row.state] || "info"}`, { text: `${row.stopping ? "stopping" : states[row.state] || row.state}${row.state === "running" ? share : ""}` }),
+    h("span.lb-job-buttons", {}, ...buttons));
+}
+
+function drawQueue(rows) {
+  const key = JSON.stringify(rows.map((r) => [r.place, r.state, r.position, r.step, r.stopping]));
+  if (queue.dataset.key === key) return;
+  queue.dataset.key = key;
+  replace(queue, rows.length > 0 && h("h3.lb-heading", { text: "Queue" }), rows.length > 0 && h("ul.lb-jobs", {}, ...rows.map(job)));
+}
+
+function drawStart(ready) {
+  if (!named && document.activeElement !== name) name.value = ready.name || "";
+  bake.disabled = working || Boolean(ready.blocked);
+  say(bake, ready.blocked || !ready.epochs ? "Bake" : `Bake ${plural(ready.epochs, "epoch")} · ${plural(ready.steps, "step")}`);
+  blocked.hidden = !ready.blocked;
+  say(blocked, ready.blocked || `with ${ready.recipe}`);
+  blocked.hidden = false;
+  blocked.classList.toggle("lb-tone-bad", Boolean(ready.blocked));
+}
+
+async function read() {
+  if (!project) return;
+  const wanted = project;
+  try {
+    const answer = await ask(server.lb_baking, { project, run: picked });
+    if (wanted !== project) return;
+    view = answer;
+  } catch (error) {
+    replace(said, notice("bad", error.message));
+    return;
+  }
+  main.hidden = false;
+  drawStart(view.ready);
+  drawRun(view.run);
+  drawQueue(view.queue);
+  if (!view.run) return;
+  const key = `${project}/${view.run.name}/${view.run.state}/${view.run.step}/${view.run.files}`;
+  if (key !== curveOf) {
+    try {
+      const curve = await ask(server.lb_curve, { project, run: view.run.name });
+      if (wanted === project) { plot.set(curve); curveOf = key; }
+    } catch { /* the next tick asks again */ }
+  }
+}
+
+function switched() {
+  const now = props.value?.project || "";
+  if (now !== project) { project = now; picked = ""; named = false; curveOf = ""; main.hidden = true; replace(said); }
+  again();
+}
+const again = poll(element, read, () => (view?.queue.some((r) => r.state === "running") ? 1000 : 3000), { always: false });
+switched();
+watch("value", switched);
+hear(element, "opened", (id) => { if (id === "baking") again(); }, { now: false });

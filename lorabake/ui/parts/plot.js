@@ -1,0 +1,90 @@
+// The loss of a run as SVG: raw faint, smoothed strong, epochs as ticks, learning rates below.
+function makePlot() {
+  const frame = h("div.lb-plot", { role: "img", "aria-label": "Loss over the steps of the bake" });
+  const readout = h("p.lb-plot-readout.lb-mono", { "aria-live": "off" });
+  const root = h("div.lb-plot-root", {},
+    h("div.lb-legend", {},
+      h("span.lb-key-raw", { text: "loss of each step" }), h("span.lb-key-average", { text: "average of an epoch" }),
+      h("span.lb-key-unet", { text: "U-Net rate" }), h("span.lb-key-text", { text: "text encoder rate" })),
+    frame, readout);
+  const LEFT = 54, RIGHT = 14, TOP = 12, GAP = 30, BOTTOM = 34;
+  let data = null;
+
+  const nice = (top) => {
+    const power = 10 ** Math.floor(Math.log10(top || 1));
+    return [1, 2, 2.5, 5, 10].map((m) => m * power).find((v) => v >= top) || top;
+  };
+  const short = (v) => (v === 0 ? "0" : v < 0.01 ? v.toExponential(0) : String(Number(v.toPrecision(2))));
+  const line = (points, cls) => h(`polyline.${cls}`, { points: points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "), fill: "none" });
+
+  function draw() {
+    const width = frame.clientWidth;
+    if (!width || !data) return;
+    const points = data.points;
+    if (!points.length) { replace(frame, h("p.lb-muted.lb-plot-empty", { text: "The loss appears with the first step." })); return; }
+    const high = width < 560 ? 190 : 240, low = width < 560 ? 52 : 64;
+    const height = TOP + high + GAP + low + BOTTOM;
+    const last = Math.max(data.total || 0, points[points.length - 1][0], 1);
+    const x = (step) => LEFT + ((width - LEFT - RIGHT) * step) / last;
+    // A few wild steps must not flatten the rest: the axis ends a little above the 98th percentile.
+    const highest = points.map((p) => p[2]).sort((a, b) => a - b);
+    const top = nice(Math.max(highest[Math.floor(0.98 * (highest.length - 1))] * 1.12, ...points.map((p) => p[3])) || 1);
+    const y = (loss) => TOP + high * (1 - Math.min(loss, top) / top);
+    const rate = Math.max(...points.map((p) => Math.max(p[4], p[5]))) || 1;
+    const base = TOP + high + GAP;
+    const z = (value) => base + low * (1 - value / rate);
+    const svg = h("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
+    for (const part of [0, 0.5, 1]) {
+      svg.append(h("line.lb-grid", { x1: LEFT, x2: width - RIGHT, y1: y(part * top), y2: y(part * top) }),
+        h("text.lb-tick", { x: LEFT - 8, y: y(part * top) + 4, "text-anchor": "end", text: short(part * top) }));
+    }
+    svg.append(h("line.lb-grid", { x1: LEFT, x2: width - RIGHT, y1: base + low, y2: base + low }),
+      h("text.lb-tick", { x: LEFT - 8, y: base + 5, "text-anchor": "end", text: short(rate) }),
+      h("text.lb-tick", { x: LEFT - 8, y: base + low + 4, "text-anchor": "end", text: "0" }),
+      h("text.lb-axis", { x: LEFT + 4, y: TOP + 6, text: "loss" }),
+      h("text.lb-axis", { x: LEFT + 4, y: base - 6, text: "learning rate" }),
+      h("text.lb-axis", { x: width - RIGHT, y: height - 2, "text-anchor": "end", text: "steps" }));
+    ticks(svg, x, last, base, low, width);
+    const raw = [];
+    for (const [step, lowest, top_] of points) { raw.push([x(step), y(top_)]); if (lowest !== top_) raw.push([x(step), y(lowest)]); }
+    svg.append(line(raw, "lb-raw"), line(points.map((p) => [x(p[0]), y(p[3])]), "lb-average"),
+      line(points.map((p) => [x(p[0]), z(p[5])]), "lb-rate-text"), line(points.map((p) => [x(p[0]), z(p[4])]), "lb-rate-unet"));
+    const cross = h("line.lb-cross", { y1: TOP, y2: base + low, visibility: "hidden" });
+    svg.append(cross);
+    svg.addEventListener("pointermove", (event) => {
+      const at = ((event.clientX - svg.getBoundingClientRect().left) * width) / svg.getBoundingClientRect().width;
+      const step = ((at - LEFT) / (width - LEFT - RIGHT)) * last;
+      const near = points.reduce((best, p) => (Math.abs(p[0] - step) < Math.abs(best[0] - step) ? p : best));
+      cross.setAttribute("x1", x(near[0])); cross.setAttribute("x2", x(near[0])); cross.setAttribute("visibility", "visible");
+      tellAt(near, last);
+    });
+    svg.addEventListener("pointerleave", () => { cross.setAttribute("visibility", "hidden"); say(readout, ""); });
+    replace(frame, svg);
+  }
+
+  /** Epochs below the steps; a saved file is a dot that can be pressed. */
+  function ticks(svg, x, last, base, low, width) {
+    const per = data.epochs ? (data.total || last) / data.epochs : 0;
+    const every = per ? Math.max(1, Math.ceil(26 / ((width - LEFT - RIGHT) / (data.epochs || 1)))) : 1;
+    for (let epoch = 1; per && epoch <= data.epochs; epoch += 1) {
+      const at = x(epoch * per);
+      svg.append(h("line.lb-epoch", { x1: at, x2: at, y1: TOP, y2: base + low }));
+      if (epoch % every === 0 || epoch === data.epochs) svg.append(h("text.lb-tick", { x: at, y: base + low + 16, "text-anchor": "middle", text: String(epoch) }));
+    }
+    if (per) svg.append(h("text.lb-axis", { x: LEFT, y: base + low + 30, text: "epochs" }));
+    for (const file of data.checkpoints) {
+      svg.append(h("circle.lb-file", { cx: x(file.step), cy: base + low, r: 4, onclick: () =>
+        say(readout, `Epoch ${file.epoch} · step ${file.step} · average loss ${file.loss.toFixed(4)} · ${file.file} · ${file.mib} MB`) }));
+    }
+  }
+
+  function tellAt(p, last) {
+    const per = data.epochs ? (data.total || last) / data.epochs : 0;
+    const epoch = per ? `epoch ${Math.min(data.epochs, Math.ceil(p[0] / per))} · ` : "";
+    const range = p[1] === p[2] ? p[2].toFixed(4) : `${p[1].toFixed(4)} to ${p[2].toFixed(4)}`;
+    say(readout, `Step ${p[0]} · ${epoch}loss ${range} · average ${p[3].toFixed(4)} · rates ${short(p[4])} / ${short(p[5])}`);
+  }
+
+  new ResizeObserver(draw).observe(frame);
+  return { root, set(view) { data = view; draw(); } };
+}
