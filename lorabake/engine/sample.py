@@ -15,7 +15,7 @@ from torch import Tensor
 from lorabake.engine.samplers import Timesteps, sampler_named
 
 OnStep = Callable[[int, int], None]
-DECODED_TOGETHER = 4  # pictures; a decoder needs far more memory than the U-Net
+DECODED_TOGETHER = 2**20  # px at a time; a decoder needs far more memory than the U-Net
 
 
 class ImageNoise:
@@ -74,7 +74,7 @@ def sample(
             sampler=sampler,
             on_step=on_step,
         )
-        slices = latents.split(DECODED_TOGETHER)
+        slices = latents.split(max(DECODED_TOGETHER // (width * height), 1))
         return torch.cat([model.decode_latents(part).cpu() for part in slices])
 
 

@@ -1,0 +1,76 @@
+"""One rendering of a grid: as a job with lock and last word, telling a log what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lorabake.core.events import EventType
+from lorabake.core.run import Run
+from lorabake.core.settings import from_mapping
+from lorabake.core.worker import JobProcess, job_process
+from lorabake.grid.job import GridRequest, prepare_grid
+from lorabake.grid.render import Events, render_grid
+
+Tell = Callable[[str], None]
+
+
+class Told:
+    """Events that are also told in a line of the log."""
+
+    def __init__(self, events: Events, tell: Tell) -> None:
+        self._events = events
+        self._tell = tell
+
+    def write(self, type: EventType, **data: Any) -> None:
+        self._events.write(type, **data)
+        if type in ("note", "warning"):
+            self._tell(str(data["text"]))
+        elif type == "cell":
+            self._tell(
+                f"{data['done']} of {data['total']}: epoch {data['epoch']}, weight {data['weight']}"
+            )
+
+
+def work(
+    job: JobProcess, tell: Tell, should_stop: Callable[[], bool] | None = None
+) -> dict[str, Any]:
+    """Render the job's grid; returns what its last event says. Paths are names in its folder."""
+
+    def stop() -> bool:
+        return job.should_stop() or bool(should_stop and should_stop())
+
+    result = render_grid(job.folder, events=Told(job.events, tell), should_stop=stop)
+    return {
+        "sheet": result.sheet.name,
+        "cells": [
+            {
+                "path": cell.path.name if cell.path else None,
+                "epoch": cell.epoch,
+                "weight": cell.weight,
+                "seed": cell.seed,
+                **({"error": cell.error} if cell.error else {}),
+            }
+            for cell in result.cells
+        ],
+        "verdict": None,
+        "seconds": round(result.seconds, 2),
+    }
+
+
+def render(
+    run: Run,
+    asked: Mapping[str, Any],
+    *,
+    tell: Tell,
+    should_stop: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Render in this process, outside the queue; `asked` are the fields of GridRequest."""
+    folder = prepare_grid(run, from_mapping(GridRequest, asked, where="grid"))
+    with job_process(folder, kind="grid") as job:
+        job.result.update(work(job, tell, should_stop))
+    result = dict(job.result)
+    result["sheet"] = str(folder / result["sheet"])
+    for cell in result["cells"]:
+        cell["path"] = str(folder / cell["path"]) if cell["path"] else None
+    return result
