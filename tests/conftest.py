@@ -97,6 +97,8 @@ def _no_network() -> Iterator[None]:
 def _never_the_users_workspace() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="lorabake-tests-") as folder:
         os.environ["LORABAKE_WORKSPACE"] = folder
+        # A bake of the person who runs the tests must not hold them up, nor they it.
+        os.environ["LORABAKE_MACHINE_LOCK"] = str(Path(folder) / "machine.lock")
         yield
 
 

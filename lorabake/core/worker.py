@@ -64,12 +64,18 @@ class JobProcess:
 
 
 @contextmanager
-def job_process(folder: Path, *, kind: str = "train", heavy: bool = True) -> Iterator[JobProcess]:
+def job_process(
+    folder: Path,
+    *,
+    kind: str = "train",
+    heavy: bool = True,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[JobProcess]:
     """Be the process of the job in this folder.
 
     Ends with exactly one last event: `finished` with `job.result`; `stopped` for Stopped, Ctrl+C
     and termination; `failed` for anything else. The exception goes on to the caller.
-    heavy: wait until no other heavy job of this user runs.
+    heavy: wait until no other heavy job of this user runs; `tell` is told when there is one.
     """
     run = Run(folder)
     lock = FileLock(run.lock_path)
@@ -82,7 +88,7 @@ def job_process(folder: Path, *, kind: str = "train", heavy: bool = True) -> Ite
             job = JobProcess(run, events)
             with _last_word(job):
                 events.write("phase", name="starting", detail="")
-                with _machine(job) if heavy else _nothing():
+                with _machine(job, tell) if heavy else _nothing():
                     yield job
     finally:
         lock.release()
@@ -189,13 +195,14 @@ def _say(job: JobProcess, word: EventType, **data: Any) -> None:
 
 
 @contextmanager
-def _machine(job: JobProcess) -> Iterator[None]:
+def _machine(job: JobProcess, tell: Callable[[str], None]) -> Iterator[None]:
     lock = machine_lock()
     waiting = False
     try:
         while not lock.acquire(timeout=0.5):
             if not waiting:
                 job.events.write("phase", name="waiting", detail="another lorabake is baking")
+                tell("Waiting: another lorabake is baking on this computer.")
                 waiting = True
             job.raise_if_stopped()
         yield

@@ -67,7 +67,7 @@ def render(
 ) -> dict[str, Any]:
     """Render in this process, outside the queue; `asked` are the fields of GridRequest."""
     folder = prepare_grid(run, from_mapping(GridRequest, asked, where="grid"))
-    with job_process(folder, kind="grid") as job:
+    with job_process(folder, kind="grid", tell=tell) as job:
         job.result.update(work(job, tell, should_stop))
     result = dict(job.result)
     result["sheet"] = str(folder / result["sheet"])

@@ -73,7 +73,7 @@ def bake(
         raise TrainingError(
             f"There is no run in {run.folder} to go on with. Leave out --resume to start one."
         )
-    with job_process(run.folder) as job:
+    with job_process(run.folder, tell=tell) as job:
         job.result.update(work(job, tell, should_stop))
     result = dict(job.result)
     for checkpoint in result["checkpoints"]:

@@ -63,7 +63,9 @@ def training(base: Path, folder: Path) -> tuple[float, float]:
     cache.fill(images, lambda done, total: None, lambda: False)
     oven = Oven(ours, attach(ours, _trained(recipe), 1), recipe, cache, 10_000)
     size = recipe.general.batch_size
-    batches = [b for b in epoch_batches(images, epoch=1, batch_size=size, seed=1) if len(b.images) == size]
+    batches = [
+        b for b in epoch_batches(images, epoch=1, batch_size=size, seed=1) if len(b.images) == size
+    ]
     steps = iter(range(10_000))
 
     def our_step() -> None:
@@ -86,8 +88,24 @@ def bare_step(base: Path, recipe: Any, bucket: tuple[int, int]) -> Callable[[], 
 
     unet = UNet2DConditionModel.from_pretrained(base / "unet", torch_dtype=torch.float32)
     unet.requires_grad_(False)
-    linear = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]
-    conv = ["conv1", "conv2", "conv_shortcut", "time_emb_proj", "downsamplers.0.conv", "upsamplers.0.conv"]
+    linear = [
+        "to_q",
+        "to_k",
+        "to_v",
+        "to_out.0",
+        "proj_in",
+        "proj_out",
+        "ff.net.0.proj",
+        "ff.net.2",
+    ]
+    conv = [
+        "conv1",
+        "conv2",
+        "conv_shortcut",
+        "time_emb_proj",
+        "downsamplers.0.conv",
+        "upsamplers.0.conv",
+    ]
     targets = linear + (conv if recipe.network.conv_dim else [])
     unet.add_adapter(LoraConfig(r=recipe.network.network_dim, target_modules=targets))
     parameters = [p for p in unet.parameters() if p.requires_grad]
@@ -96,7 +114,9 @@ def bare_step(base: Path, recipe: Any, bucket: tuple[int, int]) -> Callable[[], 
     noisy = torch.randn(batch, 4, bucket[1] // side, bucket[0] // side)
     tokens = 77 if recipe.general.max_token_length == 75 else recipe.general.max_token_length + 2
     context = torch.randn(batch, tokens, unet.config.cross_attention_dim)
-    width = unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
+    width = (
+        unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
+    )
     added = {"text_embeds": torch.randn(batch, width), "time_ids": torch.ones(batch, 6)}
 
     def step() -> None:
@@ -118,7 +138,9 @@ def sitting(base: Path, folder: Path) -> dict[str, float]:
     dataset = scan_dataset(draw_dataset(folder / "pictures", [(256, 256)] * 24))
     run = prepare_run(workspace, folder / "run", dataset, recipe, name="bench", paths_allowed=True)
     start = time.time()
-    subprocess.run([sys.executable, "-m", "lorabake.train", str(run.folder)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "lorabake.train", str(run.folder)], check=True, capture_output=True
+    )
     events, _ = read_events(run.events_path)
     first = next(event for event in events if event.type == "step")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

@@ -1,0 +1,67 @@
+"""A bake in its own process, killed for real, goes on to the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lorabake.core.events import read_events
+from lorabake.core.run import Run
+from tests.bakes import prepare
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="SIGKILL is a signal of POSIX systems"
+)
+
+
+def start(run: Run) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "LORABAKE_MACHINE_LOCK": str(run.folder / "machine.lock")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "lorabake.train", str(run.folder)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def steps_done(run: Run) -> int:
+    events, _ = read_events(run.events_path) if run.events_path.exists() else ([], 0)
+    return max((event.data["step"] for event in events if event.type == "step"), default=0)
+
+
+def kill_after(run: Run, step: int) -> None:
+    process = start(run)
+    until = time.monotonic() + 300
+    while steps_done(run) < step and process.poll() is None:
+        assert time.monotonic() < until, "the bake does not get on"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_two_kills_and_the_same_bytes(tmp_path: Path, tiny_base: Path) -> None:
+    runs = {}
+    for name in ("uncut", "killed"):
+        runs[name] = prepare(tmp_path / name, tiny_base, epochs=8, ip_noise_gamma=0.05)
+    assert start(runs["uncut"]).wait() == 0
+    kill_after(runs["killed"], 6)
+    assert runs["killed"].status().state == "interrupted"
+    kill_after(runs["killed"], 14)
+    assert start(runs["killed"]).wait() == 0
+    assert runs["killed"].status().state == "finished"
+    uncut, killed = (
+        [load_file(checkpoint.path) for checkpoint in runs[name].checkpoints()]
+        for name in ("uncut", "killed")
+    )
+    assert len(uncut) == len(killed) == 8
+    for one, other in zip(uncut, killed, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
