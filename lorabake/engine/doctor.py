@@ -29,7 +29,7 @@ FREE_GIB = 5  # a bake of SDXL writes latents, states and a file per epoch
 def examine(folder: Path | None = None) -> dict[str, Any]:
     """Versions, device and problems; `ok` is False when something needed is missing.
 
-    folder: where bakes will be written, for the look at the disk (default: here).
+    folder: where bakes will be written, for the look at the disk (default: here). It need not exist yet.
     """
     problems: list[dict[str, str]] = []
     versions = {name: _version(name) for name in (*NEEDED, *NEEDED_TOO, "torch", "bitsandbytes")}
@@ -45,7 +45,9 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
         found = find_device()
         device = {"kind": found.kind, "name": found.name, "mib": found.mib, "label": found.label}
         problems += _device_problems(found.kind, found.mib)
-    free = shutil.disk_usage(folder or Path.cwd()).free / 2**30
+    place = (folder or Path()).absolute()
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 2**30
     if free < FREE_GIB:
         text = (
             f"Only {free:.1f} GB of disk are free; a bake of an SDXL model needs about {FREE_GIB}."

@@ -55,13 +55,20 @@ def resolve_base(workspace: Workspace, name: str, *, paths_allowed: bool = False
     known |= {model.path.stem: model.path for model in base_models(workspace)} | known
     if name in known:
         return known[name]
-    if paths_allowed and Path(name).exists():
+    if paths_allowed and _exists(Path(name)):
         return Path(name).resolve()
     names = tuple(model.name for model in base_models(workspace))
     raise ModelFileError(
         unknown_name("base model", name, names)
         + f" More can be put into the models folder ({workspace.models_dir})."
     )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for the disk, say
+        return False
 
 
 def resolve_vae(workspace: Workspace, name: str, *, paths_allowed: bool = False) -> Path | None:

@@ -42,7 +42,7 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         recipe = _build(PRESETS_DIR / f"{source}.toml")
     else:
         path = Path(source)
-        if path.suffix.lower() != ".toml" or not path.is_file():
+        if path.suffix.lower() != ".toml" or not _is_file(path):
             raise RecipeError(
                 unknown_name("preset or settings file", str(source), preset_names())
                 + " A file of your own must end in .toml."
@@ -51,6 +51,13 @@ def load_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
     for key, value in (overrides or {}).items():
         recipe = with_setting(recipe, key, value)
     return recipe
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the disk, say
+        return False
 
 
 def _build(path: Path) -> Recipe:
