@@ -44,7 +44,7 @@ class CaptionFile:
         return parse_caption(self.text)
 
 
-class StaleCaption(DatasetError):  # noqa: N818
+class StaleCaption(DatasetError):
     """The file changed since it was read; nothing was saved. Both texts are here."""
 
     def __init__(self, path: Path, *, disk_text: str, my_text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from lorabake.core.errors import JobError
 from lorabake.core.files import TrashEntry, atomic_write_json, fault, move_to_trash
 from lorabake.core.lock import is_locked
 from lorabake.core.oven import KINDS
-from lorabake.core.process import start_detached
+from lorabake.core.process import Child, start_detached
 from lorabake.core.queue import Queue, QueueState
 from lorabake.core.run import Run
 from lorabake.core.status import RunStatus, read_job, read_process
@@ -38,7 +37,7 @@ __all__ = [
 ]
 
 OVEN = "lorabake.core.oven"
-_runners: list[subprocess.Popen[bytes]] = []  # ours; kept so that the ended ones are collected
+_runners: list[Child] = []  # ours; kept so that the ended ones are collected
 
 
 @dataclass(frozen=True)

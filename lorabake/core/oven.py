@@ -7,7 +7,6 @@ what it finds.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,14 @@ from lorabake.core.errors import LorabakeError
 from lorabake.core.events import read_tail
 from lorabake.core.files import fault
 from lorabake.core.lock import FileLock
-from lorabake.core.process import end_process, process_started, start_detached, this_process
+from lorabake.core.process import (
+    Child,
+    end_process,
+    process_started,
+    start_detached,
+    this_process,
+    wait_for,
+)
 from lorabake.core.queue import Queue
 from lorabake.core.run import Run
 from lorabake.core.status import (
@@ -136,12 +142,10 @@ class Oven:
             return self._settle(run, attempt, None)
         return self._settle(run, attempt, code)
 
-    def _watch(self, run: Run, child: subprocess.Popen[bytes]) -> int:
-        while True:
-            try:
-                return child.wait(self.patience.look)
-            except subprocess.TimeoutExpired:
-                self._push_to_stop(run, child.pid)
+    def _watch(self, run: Run, child: Child) -> int:
+        while (code := wait_for(child, self.patience.look)) is None:
+            self._push_to_stop(run, child.pid)
+        return code
 
     def _watch_stranger(self, run: Run) -> None:
         """A job that some other process started: a killed runner, or a person."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+Child = subprocess.Popen[bytes]
 _HOME = Path(__file__).resolve().parents[2]  # the folder that holds the package lorabake
 
 
@@ -67,7 +68,7 @@ def this_process() -> dict[str, object]:
 
 def start_detached(
     argv: Sequence[str], *, log: Path, extra: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start a process that outlives us: an own session, no terminal, all it prints into `log`.
 
     It runs in the folder that holds lorabake, so that `-m lorabake.…` is found and nothing in a
@@ -95,6 +96,14 @@ def start_detached(
                     creationflags=flags,
                 )
     raise PermissionError(f"the system does not let us start {argv[0]}")
+
+
+def wait_for(child: Child, seconds: float) -> int | None:
+    """The exit code of a process we started (negative: the signal that killed it); None if alive."""
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _creation_flags() -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -59,6 +60,30 @@ def test_a_file_is_old_or_new_wherever_the_writer_dies(tmp_path: Path, point: st
     assert len(left) == (0 if new else 1)
     assert sweep_temporaries(tmp_path) == len(left)
     assert [other.name for other in tmp_path.iterdir()] == ["1.txt"]
+
+
+def test_the_order_of_the_steps_survives_a_power_cut(tmp_path: Path) -> None:
+    """As the kernel sees it: the file is on disk before it gets its name, then the folder is."""
+    strace = shutil.which("strace")
+    if not strace:
+        pytest.skip("needs strace")
+    trace = tmp_path / "trace"
+    calls = "trace=fsync,fdatasync,rename,renameat,renameat2"
+    command = [strace, "-f", "-y", "-o", str(trace), "-e", calls, sys.executable, "-c", WRITE]
+    done = subprocess.run(
+        [*command, str(tmp_path / "1.txt")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    if done.returncode:
+        pytest.skip("strace is not allowed here")
+    lines = trace.read_text(encoding="utf-8").splitlines()
+    steps = [line.split(maxsplit=1)[1] for line in lines if str(tmp_path) in line]
+    assert [step.partition("(")[0] for step in steps] == ["fsync", "rename", "fsync"]
+    assert ".tmp>" in steps[0]
+    assert f"{tmp_path}>" in steps[2]
 
 
 def test_a_failing_writer_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_invisible_characters_are_removed() -> None:
 
 
 @given(names)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_name_leads_out_of_its_folder(name: str) -> None:
     base = Path("/tmp/base").resolve()
     try:
@@ -130,7 +130,7 @@ def test_no_name_leads_out_of_its_folder(name: str) -> None:
 
 
 @given(names)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_text_has_a_slug_that_is_a_name(text: str) -> None:
     assert safe_name(slug(text)) == slug(text)
     if is_safe_name(text):
@@ -138,7 +138,7 @@ def test_every_text_has_a_slug_that_is_a_name(text: str) -> None:
 
 
 @given(st.lists(names.map(slug), max_size=6), names.map(slug))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_free_name_is_free_on_every_system(taken: list[str], wanted: str) -> None:
     free = free_name(wanted, taken)
     assert is_safe_name(free)
