@@ -1,0 +1,134 @@
+"""Advice before a bake: given when it helps, and silent when all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorabake.core.dataset import Dataset, Problem
+from lorabake.core.errors import RecipeError
+from lorabake.recipe.checks import Advice, check_dataset, check_recipe, refuse_impossible
+from lorabake.recipe.presets import load_recipe
+from tests.recipe.datasets import concept, dataset
+from tests.tiny import tiny_sdxl_folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_sdxl_folder(tmp_path_factory.mktemp("base"))
+
+
+def about_recipe(preset: str = "pdxl", base: Path | None = None, **changes: Any) -> list[Advice]:
+    return check_recipe(load_recipe(preset, changes), base)
+
+
+@pytest.mark.parametrize("preset", ["pdxl", "illustrious"])
+def test_the_guides_presets_need_no_advice(preset: str, base: Path) -> None:
+    assert about_recipe(preset, base) == []
+    assert check_dataset(dataset(concept(20, 2)), load_recipe(preset)) == []
+
+
+def test_sd15_is_not_trained_yet() -> None:
+    (advice,) = [remark for remark in about_recipe("nai15") if remark.level == "stop"]
+    assert "SD 1.5 (NAI) is not ready yet" in advice.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "sentence"),
+    [
+        ({"clip_skip": 2}, "hint", "Clip skip has no effect on SDXL"),
+        ({"unet_lr": 0, "text_encoder_lr": 0}, "stop", "Nothing would be trained"),
+        ({"train_unet": False, "text_encoder_lr": 0}, "stop", "Nothing would be trained"),
+        ({"min_bucket_reso": 1088}, "warn", "every picture is cut square"),
+        ({"lr_scheduler": "constant_with_warmup"}, "hint", "the guide uses 0.05"),
+        ({"lr_scheduler": "cosine_with_restarts"}, "hint", "does not restart with 1 cycle"),
+        ({"lr_scheduler_num_cycles": 3}, "hint", "REX has no restarts"),
+    ],
+)
+def test_settings_that_disappoint_are_named(
+    changes: dict[str, Any], level: str, sentence: str
+) -> None:
+    (advice,) = about_recipe(**changes)
+    assert (advice.level, sentence in advice.text) == (level, True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unet_lr": 0},
+        {"text_encoder_lr": 0},
+        {"min_bucket_reso": 1024},
+        {"min_bucket_reso": 1088, "enable_bucket": False},
+        {"lr_scheduler": "constant_with_warmup", "warmup_ratio": 0.05},
+        {"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": 3},
+        {"lr_scheduler": "rex_annealing_warm_restarts", "lr_scheduler_num_cycles": 3},
+    ],
+)
+def test_settings_that_work_are_not_remarked_on(changes: dict[str, Any]) -> None:
+    assert about_recipe(**changes) == []
+
+
+def test_bucket_steps_must_fit_the_model(base: Path) -> None:
+    """The tiny model wants multiples of 16."""
+    (advice,) = about_recipe(base=base, bucket_reso_steps=40)
+    assert advice.level == "stop"
+    assert "needs a multiple of 16" in advice.text
+    assert about_recipe(base=base, bucket_reso_steps=48) == []
+
+
+def test_a_base_that_is_no_model_is_named(tmp_path: Path) -> None:
+    picture = tmp_path / "model.safetensors"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" * 10)
+    (advice,) = about_recipe(base=picture)
+    assert advice.level == "stop"
+    assert "model.safetensors" in advice.text
+
+
+def texts(data: Dataset, **changes: Any) -> list[tuple[str, str]]:
+    return [(a.level, a.text) for a in check_dataset(data, load_recipe("pdxl", changes))]
+
+
+def test_an_empty_dataset_is_refused() -> None:
+    advice = check_dataset(dataset(), load_recipe("pdxl"))
+    assert [remark.level for remark in advice] == ["stop"]
+    with pytest.raises(RecipeError, match="no pictures to train on"):
+        refuse_impossible(advice)
+
+
+def test_only_what_is_impossible_is_refused() -> None:
+    refuse_impossible([])
+    refuse_impossible([Advice("warn", "w"), Advice("hint", "h")])
+
+
+def test_unusable_files_are_counted() -> None:
+    problems = tuple(
+        Problem(Path("a.png"), "…", level) for level in ("error", "warning", "note", "error")
+    )
+    ((level, text),) = texts(dataset(concept(4), problems=problems))
+    assert (level, text.startswith("2 files cannot be used")) == ("warn", True)
+
+
+def test_missing_captions_are_counted() -> None:
+    none = concept(2, tags=())
+    assert texts(dataset(none))[0][1].startswith("No picture has a caption")
+    assert texts(dataset(none, concept(2)))[0][1].startswith("2 of 4 pictures have no caption")
+
+
+def test_a_trigger_word_that_would_be_shuffled_is_named() -> None:
+    """“If you have a trigger word, make sure that Keep Tokens is set to at least 1.”"""
+    ((level, text),) = texts(dataset(concept(4, trigger="kafka")), keep_tokens=0)
+    assert (level, "“kafka”" in text) == ("warn", True)
+    several = dataset(concept(2, trigger="kafka"), concept(2, trigger="zeta"))
+    assert texts(several, keep_tokens=0) == []
+    assert texts(dataset(concept(4)), keep_tokens=0, shuffle_caption=False) == []
+
+
+def test_many_shapes_with_few_pictures_are_named() -> None:
+    shapes = [(1024, 1024), (832, 1216), (1216, 832), (896, 1152)]
+    ((level, text),) = texts(dataset(concept(shapes)))
+    assert level == "hint"
+    assert "4 shapes" in text
+    assert "40 steps instead of the simple sum's 20" in text
+    assert texts(dataset(concept(shapes, repeats=2))) == []
