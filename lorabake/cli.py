@@ -79,11 +79,11 @@ def _changes(pairs: list[str] | None) -> dict[str, str]:
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(workspace: WorkspaceDir = None, as_json: AsJson = False) -> None:
     """Look at this computer: what works, what is missing, how to get it."""
     from lorabake.engine.doctor import examine
 
-    found = examine()
+    found = examine(Workspace.open(workspace).root)
     answer(
         found,
         as_json,

@@ -173,7 +173,7 @@ def lora(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (pickle_file, "pickle"),
+        (pickle_file, "never opens one"),
         (truncated, "cut.safetensors"),
         (hostile, "hostile.safetensors"),
         (web_page, "web page"),

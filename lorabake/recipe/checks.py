@@ -133,7 +133,11 @@ def _captions(dataset: Dataset, recipe: Recipe) -> Iterator[Advice]:
 
 
 def _length(dataset: Dataset, recipe: Recipe) -> Iterator[Advice]:
-    plan = make_plan(dataset, recipe)
+    try:
+        plan = make_plan(dataset, recipe)
+    except LorabakeError as error:
+        yield Advice("stop", str(error))
+        return
     extra = plan.batches_per_epoch * recipe.general.batch_size - plan.seen_per_epoch
     if len(plan.buckets) > 1 and extra > plan.seen_per_epoch // 4:
         yield Advice(
