@@ -61,7 +61,7 @@ def lb_bake(data: dict[str, Any]) -> dict[str, Any]:
         with suppress(OSError):
             run.folder.rmdir()  # nothing was written into it yet
         raise
-    jobs.enqueue(place().workspace, "train", run.folder, f"{project.name} · {run.name}")
+    jobs.enqueue(place().workspace, "train", run.folder, title(project, run))
     return {"run": run.name}
 
 
@@ -111,6 +111,11 @@ def readiness(project: Project) -> dict[str, Any]:
         "recipe": recipe.title,
         "name": default_name(project),
     }
+
+
+def title(project: Project, run: Run) -> str:
+    """How the queue, which holds the jobs of all projects, names a bake."""
+    return run.name if run.name.startswith(project.name) else f"{project.name} · {run.name}"
 
 
 def default_name(project: Project) -> str:

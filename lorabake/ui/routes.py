@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from lorabake import __version__
 from lorabake.core.errors import LorabakeError
+from lorabake.ui import grids
 from lorabake.ui.place import place
 from lorabake.ui.uploads import upload
 
@@ -39,7 +40,24 @@ def picture(side: int) -> Callable[[Request], Awaitable[Response]]:
     return send
 
 
-async def _file(find: Callable[[], Path], kind: str, *, cache: str = FOREVER) -> Response:
+async def cell(request: Request) -> Response:
+    """One picture of a grid, as it was rendered; its folder's name stands for its content."""
+    return await _file(lambda: grids.cell_path(**request.path_params), "image/png")
+
+
+async def small_cell(request: Request) -> Response:
+    """The same for the table: a thumbnail when it is large."""
+    return await _file(lambda: grids.small_cell_path(**request.path_params), None)
+
+
+async def sheet(request: Request) -> Response:
+    """The grid as one picture, with the settings inside."""
+    return await _file(
+        lambda: grids.sheet_path(**request.path_params), "image/png", cache="no-cache"
+    )
+
+
+async def _file(find: Callable[[], Path], kind: str | None, *, cache: str = FOREVER) -> Response:
     """The file that `find` names, or the sentence why there is none."""
     try:
         path = await anyio.to_thread.run_sync(find)
@@ -47,6 +65,9 @@ async def _file(find: Callable[[], Path], kind: str, *, cache: str = FOREVER) ->
         return PlainTextResponse(str(error), 404)
     except OSError:
         return PlainTextResponse("This picture is no longer there.", 404)
+    if not path.is_file():
+        return PlainTextResponse("This picture is not there yet.", 404)
+    kind = kind or ("image/webp" if path.suffix == ".webp" else "image/png")
     return FileResponse(path, media_type=kind, headers={"cache-control": cache})
 
 
@@ -64,5 +85,8 @@ def routes() -> list[Route]:
         Route("/lorabake/id", identity),
         Route("/lorabake/thumb/{project}/{sha}", picture(THUMBNAIL)),
         Route("/lorabake/image/{project}/{sha}", picture(LARGE)),
+        Route("/lorabake/cell/{project}/{run}/{grid}/{name}", cell),
+        Route("/lorabake/small-cell/{project}/{run}/{grid}/{name}", small_cell),
+        Route("/lorabake/sheet/{project}/{run}/{grid}", sheet),
         Route("/lorabake/upload/{batch}", upload, methods=["PUT"]),
     ]

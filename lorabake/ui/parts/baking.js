@@ -2,7 +2,7 @@
 let project = "", view = null, picked = "", curveOf = "", named = false, working = false;
 
 const name = h("input.lb-input", { type: "text", maxlength: "100", "aria-label": "Name", oninput: () => { named = true; } });
-const bake = h("button.lb-button.lb-primary", { type: "button", id: "lb-bake", text: "Bake", onclick: start });
+const bake = h("button.lb-button.lb-primary", { type: "button", id: "lb-bake", text: "Bake", disabled: true, onclick: start });
 const blocked = h("p.lb-blocked", { hidden: true });
 const said = h("div", { "aria-live": "polite" });
 const chooser = h("select.lb-select", { "aria-label": "Run", onchange: () => { picked = chooser.value; again(); } });
@@ -154,10 +154,8 @@ async function read() {
   if (!view.run) return;
   const key = `${project}/${view.run.name}/${view.run.state}/${view.run.step}/${view.run.files}`;
   if (key !== curveOf) {
-    try {
-      const curve = await ask(server.lb_curve, { project, run: view.run.name });
-      if (wanted === project) { plot.set(curve); curveOf = key; }
-    } catch { /* the next tick asks again */ }
+    const curve = await ask(server.lb_curve, { project, run: view.run.name }).catch(() => null);
+    if (curve && wanted === project) { plot.set(curve); curveOf = key; }
   }
 }
 

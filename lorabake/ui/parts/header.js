@@ -1,7 +1,9 @@
 // Right end of the header: device badge, theme, help.
 const badge = h("span.lb-badge", { title: "What this machine bakes with" });
 const theme = h("button.lb-quiet", { type: "button", onclick: flip });
-const help = h("button.lb-quiet", { type: "button", text: "Help", onclick: () => dialog.showModal() });
+const themeName = h("span.lb-long");
+theme.append(h("span", { "aria-hidden": "true", text: "◐" }), themeName);
+const help = h("button.lb-quiet", { type: "button", "aria-label": "Help", onclick: () => dialog.showModal() }, h("span", { "aria-hidden": "true", text: "?" }), h("span.lb-long", { text: " Help" }));
 
 const keys = [
   ["← →", "previous and next picture, when a picture is chosen; walk the cells of the grid"],
@@ -20,7 +22,9 @@ const dialog = h("dialog.lb-dialog", { "aria-label": "Help" },
 
 function label() {
   const dark = document.body.classList.contains("dark");
-  theme.textContent = dark ? "Light theme" : "Dark theme";
+  const text = dark ? "Light theme" : "Dark theme";
+  say(themeName, ` ${text}`);
+  theme.setAttribute("aria-label", text);
 }
 function flip() {
   remember("theme", document.body.classList.contains("dark") ? "light" : "dark");

@@ -1,0 +1,48 @@
+"""Is it ready?: the same prompt for several epochs and weights, side by side."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from lorabake.ui import bakes, grids
+from lorabake.ui.bakes import newest_first
+from lorabake.ui.parts import part
+from lorabake.ui.place import place
+from lorabake.ui.signals import Desk, now
+
+ID = "ready"
+TITLE = "Is it ready?"
+GUIDE = (
+    "Test your epochs, then which weight works. Your LoRA should ideally work at weight 1.0, "
+    "but it is okay if it works best around 0.8."
+)
+
+
+def build(desk: Desk) -> None:
+    calls = (
+        grids.lb_ready,
+        grids.lb_count,
+        grids.lb_render,
+        grids.lb_grid,
+        bakes.lb_stop,
+        bakes.lb_resume,
+    )
+    board = part("ready", calls=calls, elem_id="lb-ready")
+    gr.on([desk.project.change], look, desk.project, board)
+
+
+def look(project: str | None) -> dict[str, str]:
+    """Tell the part which project to show."""
+    return {"project": project or "", "tick": now()}
+
+
+def state(project: str) -> str:
+    """The title's second half: what there is to look at."""
+    for run in newest_first(place().project(project).runs()):
+        folders = grids.grid_folders(run)
+        if folders:
+            row = grids.grid_row(folders[0])
+            return f"{run.name}, {row['label'].split(' · ')[0]} pictures"
+        if run.checkpoints():
+            return f"{run.name} is waiting to be tasted"
+    return ""
