@@ -169,7 +169,8 @@ def training_caption(character: Character, rng: Random, junk: list[str]) -> Capt
     if rng.random() < 0.1:
         return Caption("", frozenset())  # the unconditional branch of classifier-free guidance
     kept = [(tag, names) for tag, names in character.described() if rng.random() >= 0.1]
-    tags, told = [], set()
+    tags: list[str] = []
+    told: set[str] = set()
     for tag, names in kept:
         if len(names) == 2 and rng.random() < 0.08:  # people also write "hat" without its colour
             tag, names = tag.split(" ", 1)[1], names[:1]

@@ -6,8 +6,7 @@ Coordinates are units of a 128-unit square, so two units are one pixel of the pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
 from PIL import Image
@@ -27,10 +26,8 @@ EYE_HEIGHT = 66.0
 
 def draw(character: Character, rng: Random, size: int = 64) -> Image.Image:
     """A portrait of `size` x `size` pixels with small random differences of pose and colour."""
-    pose = {
-        "scale": rng.uniform(0.96, 1.04),
-        "shift": (rng.uniform(-2.5, 2.5), rng.uniform(-1.0, 2.0)),
-    }
+    scale = rng.uniform(0.96, 1.04)
+    pose = Pose(scale, (rng.uniform(-2.5, 2.5), rng.uniform(-1.0, 2.0)))
     jitter = _Jitter(rng)
     is_mirrored = rng.random() < 0.5
     if not character.split_hair:
@@ -38,9 +35,17 @@ def draw(character: Character, rng: Random, size: int = 64) -> Image.Image:
         return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else image
     left = _portrait(character, size, pose, jitter)
     right = _portrait(replace(character, hair=SPLIT_COLOUR), size, pose, jitter)
-    parting = round(size * (0.5 + (pose["shift"][0] * pose["scale"]) / 128))
+    parting = round(size * (0.5 + pose.shift[0] * pose.scale / 128))
     left.paste(right.crop((parting, 0, size, size)), (parting, 0))
     return left
+
+
+@dataclass(frozen=True)
+class Pose:
+    """scale: of the figure, about the middle of the lower edge. shift: right and down, in units."""
+
+    scale: float
+    shift: Point
 
 
 class _Jitter:
@@ -61,10 +66,9 @@ class _Jitter:
         return red, green, blue
 
 
-def _portrait(
-    character: Character, size: int, pose: dict[str, object], jitter: _Jitter
-) -> Image.Image:
-    board = Board(size, jitter("paper", BACKGROUND[character.background]), **pose)  # type: ignore[arg-type]
+def _portrait(character: Character, size: int, pose: Pose, jitter: _Jitter) -> Image.Image:
+    paper = jitter("paper", BACKGROUND[character.background])
+    board = Board(size, paper, scale=pose.scale, shift=pose.shift)
     hair = jitter("hair", HAIR[character.hair])
     skin = jitter("skin", DARK_SKIN if character.dark_skin else jitter.skin_tone)
     _back_hair(board, character.style, hair)
@@ -93,10 +97,21 @@ def both_sides(points: list[Point]) -> tuple[list[Point], list[Point]]:
 def _back_hair(board: Board, style: str, hair: RGB) -> None:
     ink, shade = ink_for(hair), mix(hair, INK, 0.16)
     if style == "twintails":
-        for tail in both_sides([(34, 44), (18, 42), (7, 62), (6, 90), (15, 110), (24, 96), (31, 70)]):
+        for tail in both_sides(
+            [(34, 44), (18, 42), (7, 62), (6, 90), (15, 110), (24, 96), (31, 70)]
+        ):
             board.blob(tail, hair, ink)
     if style == "ponytail":
-        tail = [(86, 30), (106, 22), (121, 40), (123, 72), (114, 102), (105, 96), (106, 66), (96, 48)]
+        tail = [
+            (86, 30),
+            (106, 22),
+            (121, 40),
+            (123, 72),
+            (114, 102),
+            (105, 96),
+            (106, 66),
+            (96, 48),
+        ]
         board.blob(tail, hair, ink)
     if style == "long hair":
         half = [(64, 22), (32, 34), (25, 58), (22, 90), (17, 120), (26, 140)]
@@ -148,12 +163,23 @@ def _bangs(board: Board, sex: str, style: str, hair: RGB) -> None:
     """The hair before the face: a smooth dome above, pointed locks below."""
     ink = ink_for(hair)
     if sex == "1boy":
-        dome = [(25, 60), (21, 44), (29, 42), (30, 27), (40, 28), (46, 15), (56, 22)]
+        dome: list[Point] = [(25, 60), (21, 44), (29, 42), (30, 27), (40, 28), (46, 15), (56, 22)]
         dome += [(66, 12), (74, 21), (86, 16), (89, 27), (99, 29), (98, 41), (107, 45), (103, 60)]
-        fringe = [(96, 64), (92, 50), (82, 57), (74, 47), (64, 56), (54, 46), (45, 57), (36, 50)]
+        fringe: list[Point] = [
+            (96, 64),
+            (92, 50),
+            (82, 57),
+            (74, 47),
+            (64, 56),
+            (54, 46),
+            (45, 57),
+            (36, 50),
+        ]
         board.polygon([*dome, *fringe, (32, 64)], hair, ink)
     else:
-        curve = smooth([(25, 62), (27, 44), (40, 27), (64, 20), (88, 27), (101, 44), (103, 62), (64, 90)])
+        curve = smooth(
+            [(25, 62), (27, 44), (40, 27), (64, 20), (88, 27), (101, 44), (103, 62), (64, 90)]
+        )
         dome = curve[: 6 * 6 + 1]
         lock = 108 if style == "long hair" else 80
         fringe = [(102, lock), (94, lock - 8), (93, 52), (80, 55), (74, 44), (64, 55), (57, 44)]
@@ -171,6 +197,3 @@ def _glasses(board: Board) -> None:
     for x in EYE_CENTRES:
         board.oval(x, EYE_HEIGHT + 1, 14, 13.4, None, frame, 2.4)
     board.line([(60, 65), (68, 65)], frame, 2.4)
-
-
-Colour = Callable[[str, RGB], RGB]

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+from PIL import Image
+
 from . import SAMPLE_TRIGGER
 from .characters import (
     BACKGROUND,
@@ -48,7 +50,9 @@ def write_sample(folder: Path) -> list[Path]:
         stranger = sample_stranger(number, rng)
         picture = home / f"{number:02}.png"
         # few colours: a flat drawing loses nothing, and the file is a third as large
-        draw(stranger, rng, SIZE).quantize(96, dither=0).save(picture, optimize=True)
+        draw(stranger, rng, SIZE).quantize(96, dither=Image.Dither.NONE).save(
+            picture, optimize=True
+        )
         caption = ", ".join(stranger_tags(stranger, SAMPLE_TRIGGER))
         picture.with_suffix(".txt").write_text(f"{caption}\n", encoding="utf-8", newline="\n")
         pictures.append(picture)

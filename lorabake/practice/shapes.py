@@ -19,9 +19,7 @@ OUTLINE_WIDTH = 2.0
 
 def mix(first: RGB, second: RGB, share: float) -> RGB:
     """`share` of the second colour in the first."""
-    red, green, blue = (
-        round(a + (b - a) * share) for a, b in zip(first, second, strict=True)
-    )
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
@@ -80,9 +78,7 @@ class Board:
         self.pen = ImageDraw.Draw(self.image)
 
     def at(self, points: Sequence[Point]) -> list[Point]:
-        return [
-            (x * self.zoom + self.shift[0], y * self.zoom + self.shift[1]) for x, y in points
-        ]
+        return [(x * self.zoom + self.shift[0], y * self.zoom + self.shift[1]) for x, y in points]
 
     def width(self, units: float) -> int:
         return max(1, round(units * self.zoom))

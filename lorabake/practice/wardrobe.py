@@ -71,7 +71,9 @@ def _uniform(board: Board, cloth: RGB, skin: RGB) -> None:
     board.polygon([(55, 88), (73, 88), (64, 104)], skin, None)
     tie = (64, 84, 146) if cloth[0] > 200 and cloth[1] < 120 else (220, 60, 64)
     for side in (-1, 1):
-        board.polygon([(64, 108), (64 + side * 14, 101), (64 + side * 12, 116)], tie, ink_for(tie), 1.6)
+        board.polygon(
+            [(64, 108), (64 + side * 14, 101), (64 + side * 12, 116)], tie, ink_for(tie), 1.6
+        )
     board.oval(64, 108, 3.6, 4, tie, ink_for(tie), 1.4)
 
 
@@ -114,7 +116,16 @@ def _bow(board: Board, cloth: RGB) -> None:
 
 
 def _crown(board: Board) -> None:
-    points: list[Point] = [(42, 32), (38, 9), (52, 19), (64, 4), (76, 19), (90, 9), (86, 32), (64, 36)]
+    points: list[Point] = [
+        (42, 32),
+        (38, 9),
+        (52, 19),
+        (64, 4),
+        (76, 19),
+        (90, 9),
+        (86, 32),
+        (64, 36),
+    ]
     board.polygon(points, GOLD, ink_for(GOLD))
     board.oval(64, 24, 4, 4.5, (224, 52, 72), None)
     for x in (50, 78):
@@ -133,7 +144,12 @@ def striped_scarf(board: Board) -> None:
     tail_left, tail_right = 40, 54
     for index in range(4):
         top = 98 + index * 8
-        stripe: list[Point] = [(tail_left, top), (tail_right, top), (tail_right, top + 8), (tail_left, top + 8)]
+        stripe: list[Point] = [
+            (tail_left, top),
+            (tail_right, top),
+            (tail_right, top + 8),
+            (tail_left, top + 8),
+        ]
         board.polygon(stripe, SCARF_RED if index % 2 else WHITE, None)
     board.line([(tail_left, 100), (tail_left, 130)], ink, 1.6)
     board.line([(tail_right, 100), (tail_right, 130)], ink, 1.6)
