@@ -217,7 +217,7 @@ class _Grid:
         texts = [self.plan.prompt, self.plan.negative]
         encoded = []
         for weight in weights if switch.changes_text else weights[:1]:
-            switch.set_prompt_weights([weight])
+            switch.set_prompt_weight(weight)
             encoded.append(switch.model.encode_prompts(texts))  # (2, T, D): equal T for both
         positive, negative = (
             Conditioning(

@@ -11,9 +11,9 @@ import torch
 
 from lorabake.core.errors import ModelFileError, RecipeError
 from lorabake.engine.families.model import Model
-from lorabake.engine.networks import NETWORKS
+from lorabake.engine.networks import NETWORKS, shortcuts
 from lorabake.engine.networks.lora import attach
-from lorabake.engine.networks.lora_network import LoraNetwork
+from lorabake.engine.networks.lora_network import LoraNetwork, network_for
 from lorabake.engine.networks.settings import NETWORK_TYPES, NetworkSettings
 from lorabake.engine.networks.switch import LoraSwitch
 from lorabake.engine.networks.targets import Target, find_targets
@@ -110,7 +110,7 @@ def test_the_layers_compute_what_a_merged_model_computes(
 ) -> None:
     network = filled(attach(model, Options(conv_dim=conv, conv_alpha=1)))
     base = run(model)
-    network.set_weights([weight])
+    network.set_weight(weight)
     attached = run(model)
     merge(network, weight)
     assert (attached - run(model)).abs().max() < 1e-4
@@ -118,37 +118,71 @@ def test_the_layers_compute_what_a_merged_model_computes(
 
 
 @pytest.mark.parametrize("conv", [0, 3])
-def test_many_weights_in_one_batch_equal_one_by_one(model: Any, conv: int) -> None:
-    network = filled(attach(model, Options(conv_dim=conv, conv_alpha=1)))
+@pytest.mark.parametrize("merge", [False, True])
+@pytest.mark.parametrize("large_map", [1, 10**6])
+def test_many_weights_in_one_batch_equal_one_by_one(
+    model: Any, monkeypatch: pytest.MonkeyPatch, conv: int, merge: bool, large_map: int
+) -> None:
+    """Every shortcut against the plain way through the layers."""
+    monkeypatch.setattr(shortcuts, "MOST_MERGED", 2**28 if merge else 0)
+    monkeypatch.setattr(shortcuts, "LARGE_MAP", large_map)
+    state = filled(attach(tiny_model(), Options(conv_dim=conv, conv_alpha=1))).kohya_state()
     weights = [0.0, 0.5, 0.8, 1.0]
-    network.set_weights(weights)
-    together = run(model, batch=2 * len(weights))  # [uncond row, cond row]
+    with LoraSwitch(model) as switch:
+        switch.load_state(state)
+        switch.set_weights(weights)
+        together = run(model, batch=2 * len(weights))  # [uncond row, cond row]
+        singly = []
+        for weight in weights:
+            switch.set_weights([weight])
+            singly.append(run(model))
+    network = network_for(model, state)
     for index, weight in enumerate(weights * 2):
-        network.set_weights([weight])
-        assert (together[index : index + 1] - run(model)).abs().max() < 1e-5
+        network.set_weight(weight)
+        alone = run(model)
+        assert (together[index : index + 1] - alone).abs().max() < 1e-5
+        assert (singly[index % 4] - alone).abs().max() < 1e-5
 
 
-def test_many_weights_in_the_text_encoders_too(model: Any) -> None:
+def test_what_layers_remember_is_forgotten_with_the_file(model: Any) -> None:
+    """The same prompt, another file or weight: nothing of the answer before may be left."""
+    states = [filled(attach(tiny_model(), Options()), seed).kohya_state() for seed in (1, 2)]
+    inputs = unet_input(2)
+    pictures = []
+    with LoraSwitch(model) as switch, torch.inference_mode():
+        for state, weights in (
+            (states[0], [0.3, 0.9]),
+            (states[1], [0.3, 0.9]),
+            (states[1], [0.9, 0.3]),
+        ):
+            switch.load_state(state)
+            switch.set_weights(weights)
+            pictures.append([model.unet(**inputs).sample for _ in range(2)])
+    for first, again in pictures:
+        assert torch.equal(first, again)
+    assert not torch.allclose(pictures[0][0], pictures[1][0], atol=1e-4)
+    assert torch.allclose(pictures[1][0], pictures[2][0].flip(0), atol=1e-5)
+
+
+def test_the_weight_counts_in_the_text_encoders_too(model: Any) -> None:
     network = filled(attach(model, Options()))
-    ids = torch.tensor([[49406, 5, 6, 7] + [49407] * 73] * 4)  # two prompts of two chunks each
+    ids = torch.tensor([[49406, 5, 6, 7] + [49407] * 73])
     for encoder in (model.text_encoder, model.text_encoder_2):
+        said = []
         with torch.inference_mode():
-            network.set_weights([0.3, 0.9])
-            together = encoder(ids).last_hidden_state
-            for row, weight in enumerate([0.3, 0.3, 0.9, 0.9]):
-                network.set_weights([weight])
-                alone = encoder(ids[:1]).last_hidden_state
-                assert (together[row : row + 1] - alone).abs().max() < 1e-5
+            for weight in (0.0, 0.5, 1.0):
+                network.set_weight(weight)
+                said.append(encoder(ids).last_hidden_state)
+        assert not torch.allclose(said[0], said[1], atol=1e-3)
+        assert not torch.allclose(said[1], said[2], atol=1e-3)
 
 
 def test_weight_zero_is_the_plain_base(model: Any) -> None:
     before = run(model)
     network = filled(attach(model, Options(conv_dim=3)))
     assert not torch.equal(run(model), before)
-    network.set_weights([0.0, 0.0])
-    assert torch.equal(run(model, batch=2)[:1], before) or torch.allclose(
-        run(model, batch=2)[:1], before, atol=1e-6
-    )
+    network.set_weight(0.0)
+    assert torch.equal(run(model), before)
     network.detach()
     assert torch.equal(run(model), before)
 

@@ -2,8 +2,7 @@
 
 peft casts the activations to the LoRA's fp32 and adds in another pass over the whole result.
 Activations are large and LoRA weights are small, so here the weights are cast instead, the scale is
-put on the narrow middle, and the second product adds in place. The same is used for a batch in
-which every picture has a weight of its own.
+part of the second product, and that product adds in place.
 
 Legend: B batch, T tokens, C channels in, D channels out, r rank, h w height and width.
 """
@@ -11,6 +10,8 @@ Legend: B batch, T tokens, C channels in, D channels out, r rank, h w height and
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,47 +27,11 @@ NAME = "default"  # peft can hold several adapters in a layer; there is one here
 _CONFIG = LoraConfig(init_lora_weights=False)
 
 
+@dataclass
 class Strength:
-    """How strongly the LoRA acts, shared by all layers of one part of the model.
+    """The weight of the LoRA, shared by all layers of one part of the model."""
 
-    per_sample: None for full strength, one number for all, or a tensor with one weight per picture.
-    spread: what a longer batch than there are weights means. "tile": the whole row again, as
-    [uncond row, cond row]; "each": every picture's pieces side by side, as the 75-token chunks
-    of a prompt are.
-    """
-
-    def __init__(self, spread: str = "tile") -> None:
-        self.spread = spread
-        self.weight: float | Tensor = 1.0
-        self._cache: dict[tuple[int, torch.dtype], Tensor] = {}
-
-    def set(self, weights: list[float] | None, device: torch.device | str = "cpu") -> None:
-        self._cache.clear()
-        if weights is None:
-            self.weight = 1.0
-        elif all(weight == weights[0] for weight in weights):
-            self.weight = weights[0]
-        else:
-            self.weight = torch.tensor(weights, dtype=torch.float32, device=device)
-
-    @property
-    def off(self) -> bool:
-        return isinstance(self.weight, float | int) and self.weight == 0
-
-    def column(self, batch: int, dtype: torch.dtype) -> Tensor:
-        """The weights for a batch of this length: (B,)."""
-        assert isinstance(self.weight, Tensor)
-        key = (batch, dtype)
-        if key not in self._cache:
-            times, rest = divmod(batch, len(self.weight))
-            assert rest == 0, f"a batch of {batch} for {len(self.weight)} weights"
-            spread = (
-                self.weight.repeat(times)
-                if self.spread == "tile"
-                else self.weight.repeat_interleave(times)
-            )
-            self._cache[key] = spread.to(dtype)
-        return self._cache[key]
+    weight: float = 1.0
 
 
 class _Shared:
@@ -78,6 +43,7 @@ class _Shared:
     scaling: dict[str, float]
     r: dict[str, int]
     strength: Strength
+    shortcut: Callable[[Tensor], Tensor] | None = None  # while rendering: see shortcuts.py
 
     @property
     def down(self) -> nn.Parameter:
@@ -115,31 +81,26 @@ class _Shared:
             self.down.copy_(values)
             self.up.zero_()
 
-    def _narrow(self, middle: Tensor) -> Tensor:
-        """The rank-wide middle (B, …) times alpha / rank and the weight of each picture."""
-        weight = self.strength.weight
-        if not isinstance(weight, Tensor):
-            scale = self.scaling[NAME] * weight
-            return middle if scale == 1 else middle * scale
-        column = self.strength.column(len(middle), middle.dtype) * self.scaling[NAME]
-        return middle * column.view(-1, *[1] * (middle.dim() - 1))
+    @property
+    def scale(self) -> float:
+        """What the LoRA counts now: weight · alpha / r."""
+        return self.strength.weight * self.scaling[NAME]
 
 
 class LoraLinear(_Shared, peft_lora.Linear):
     """W x + weight · alpha / r · up (down x)"""
 
     def forward(self, x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
-        if self.strength.off:
-            base: Tensor = self.base_layer(x)
-            return base
+        return self.compute(x) if self.shortcut is None else self.shortcut(x)
+
+    def compute(self, x: Tensor) -> Tensor:
         # flat first, so that the in-place add below is on no view
-        result: Tensor = self.base_layer(x.flatten(0, -2) if x.dim() > 2 else x)
-        middle = self._narrow(F.linear(x, self.down.to(x.dtype)))
-        dtype = result.dtype  # autocast may have made it narrower than x
-        result.addmm_(
-            middle.flatten(0, -2).to(dtype) if x.dim() > 2 else middle.to(dtype),
-            self.up.t().to(dtype),
-        )
+        flat = x.flatten(0, -2) if x.dim() > 2 else x
+        result: Tensor = self.base_layer(flat)
+        if self.strength.weight:
+            middle = F.linear(flat, self.down.to(x.dtype))
+            dtype = result.dtype  # autocast may have made it narrower than x
+            result.addmm_(middle.to(dtype), self.up.t().to(dtype), alpha=self.scale)
         return result.view(*x.shape[:-1], -1)
 
 
@@ -147,12 +108,19 @@ class LoraConv2d(_Shared, peft_lora.Conv2d):
     """conv(x) + weight · alpha / r · up(down(x)), with the convolution's own stride and padding."""
 
     def forward(self, x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
-        result: Tensor = self.base_layer(x)
-        if self.strength.off:
-            return result
+        return self.compute(x) if self.shortcut is None else self.shortcut(x)
+
+    def compute(self, x: Tensor) -> Tensor:
         conv: Any = self.base_layer
+        result: Tensor = conv(x)
+        if not self.strength.weight:
+            return result
         middle = F.conv2d(x, self.down.to(x.dtype), None, conv.stride, conv.padding, conv.dilation)
-        return result.add_(F.conv2d(self._narrow(middle), self.up.to(middle.dtype)))
+        # a 1×1 convolution is a product of matrices, and much quicker as one on a CPU
+        up = self.up.flatten(1).to(result.dtype).expand(len(x), -1, -1)  # (B, D, r)
+        narrow = middle.flatten(2).to(result.dtype)  # (B, r, h w)
+        added = torch.baddbmm(result.flatten(2), up, narrow, alpha=self.scale)
+        return added.view(result.shape)
 
 
 LoraLayer = LoraLinear | LoraConv2d

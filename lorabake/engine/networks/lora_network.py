@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class LoraNetwork:
         self.model = model
         self.targets = {target.name: target for target in plan}
         assert len(self.targets) == len(plan), "two layers of one name"
-        self.strengths = {part: Strength("tile" if part == UNET else "each") for part in PARTS}
+        self.strengths = {part: Strength() for part in PARTS}
         for part in PARTS:
             if (module := part_of(model, part)) is not None:
                 module.requires_grad_(False)
@@ -86,17 +86,10 @@ class LoraNetwork:
     def parameters(self) -> list[nn.Parameter]:
         return [p for group in self.parameter_groups().values() for p in group]
 
-    def set_weights(self, weights: Sequence[float] | None, parts: Iterable[str] = PARTS) -> None:
-        """How strongly the LoRA acts: one weight per picture of the batch; None is full strength.
-
-        The U-Net may then see the row several times over ([uncond row, cond row]); a text encoder
-        sees every prompt's chunks side by side.
-        """
+    def set_weight(self, weight: float, parts: Iterable[str] = PARTS) -> None:
+        """How strongly the LoRA acts; 1 at first. Many weights at once: see switch.py."""
         for part in parts:
-            module = part_of(self.model, part)
-            if module is not None:
-                device = next(module.parameters()).device
-                self.strengths[part].set(None if weights is None else list(weights), device)
+            self.strengths[part].weight = weight
 
     def kohya_state(self, dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
         """The tensors as other programs read them: name -> tensor on the CPU, sorted by name."""

@@ -10,7 +10,11 @@ from typing import Any, Self
 from torch import Tensor
 
 from lorabake.engine.networks.lora_network import LoraNetwork, layout, network_for
+from lorabake.engine.networks.shortcuts import Remembered, shortcut_for, worth_merging
 from lorabake.engine.networks.targets import PARTS, UNET
+
+# These hear the prompt, which is the same at every step.
+TEXT_LAYERS = (".attn2.to_k", ".attn2.to_v")
 
 
 class LoraSwitch:
@@ -61,21 +65,44 @@ class LoraSwitch:
             self._layout = ranks
         else:
             self.network.load_kohya_state(state)
+            self._forget()
 
     @property
     def changes_text(self) -> bool:
         """Whether the loaded file also changes what the text encoders say."""
         return self.network is not None and self.network.parts() != {UNET}
 
-    def set_weights(self, weights: Sequence[float] | None) -> None:
-        """One weight per picture for the U-Net; the row may come several times in a batch."""
-        if self.network is not None:
-            self.network.set_weights(weights, (UNET,))
+    def set_weights(self, weights: Sequence[float]) -> None:
+        """One weight for each picture in the U-Net, or one for all of them.
 
-    def set_prompt_weights(self, weights: Sequence[float] | None) -> None:
-        """One weight per prompt for the text encoders; a prompt may be several chunks."""
+        To be called after `load` and before each row. The row may come several times in a batch,
+        as in [uncond row, cond row].
+        """
+        if self.network is None:
+            return
+        weight = weights[0] if len(set(weights)) == 1 else 1.0
+        self.network.set_weight(weight, (UNET,))
+        in_unet = {
+            name: layer
+            for name, layer in self.network.layers.items()
+            if self.network.targets[name].part == UNET
+        }
+        merge = worth_merging(list(in_unet.values()), len(weights))
+        for name, layer in in_unet.items():
+            layer.shortcut = shortcut_for(layer, weights, merge=merge)
+            if self.network.targets[name].path.endswith(TEXT_LAYERS):
+                layer.shortcut = Remembered(layer.shortcut or layer.compute)
+
+    def set_prompt_weight(self, weight: float) -> None:
+        """The weight in the text encoders, for the prompts that are encoded next."""
         if self.network is not None:
-            self.network.set_weights(weights, [part for part in PARTS if part != UNET])
+            self.network.set_weight(weight, [part for part in PARTS if part != UNET])
+
+    def _forget(self) -> None:
+        """Shortcuts are of the file and weights before."""
+        if self.network is not None:
+            for layer in self.network.layers.values():
+                layer.shortcut = None
 
     def detach(self) -> None:
         if self.network is not None:
