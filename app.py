@@ -15,7 +15,7 @@ def main() -> None:
 
     from lorabake.core.errors import LorabakeError
     from lorabake.core.workspace import Workspace
-    from lorabake.ui.environment import prepare
+    from lorabake.ui.environment import prepare, without_stub_files
 
     try:
         workspace = Workspace.open(options.workspace)
@@ -23,7 +23,8 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     prepare(workspace.cache_dir)  # before gradio is imported
 
-    from lorabake.ui.serve import serve
+    with without_stub_files():
+        from lorabake.ui.serve import serve
 
     serve(workspace, port=options.port, browser=not options.no_browser)
 

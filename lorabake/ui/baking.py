@@ -30,7 +30,13 @@ def build(desk: Desk) -> None:
         bakes.lb_move,
     )
     board = part("baking", calls=calls, scripts=("plot",), elem_id="lb-baking")
-    gr.on([desk.project.change, desk.dataset.change], look, desk.project, board)
+    gr.on(
+        [desk.project.change, desk.dataset.change],
+        look,
+        desk.project,
+        board,
+        show_progress="hidden",
+    )
 
 
 def look(project: str | None) -> dict[str, str]:

@@ -6,11 +6,15 @@ shared by every Gradio app of the machine, and serves what lies in the working f
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 FIRST_PORT = 7860
 PORTS = 100
@@ -35,6 +39,27 @@ def prepare(cache: Path) -> None:
     os.environ["MPLCONFIGDIR"] = str(private_folder(cache / "matplotlib"))
     _bypass_proxy()
     os.chdir(empty)
+
+
+@contextmanager
+def without_stub_files() -> Iterator[None]:
+    """Import gradio inside of this: it takes half the time.
+
+    Each component class makes Gradio parse its source and write a `.pyi` file for editors, at every
+    start. It leaves that out for classes whose file cannot be found, which is what this says.
+    """
+    getfile = inspect.getfile
+
+    def hidden(object: Any) -> str:
+        if isinstance(object, type) and object.__module__.startswith("gradio."):
+            raise OSError("not needed")
+        return getfile(object)
+
+    inspect.getfile = hidden
+    try:
+        yield
+    finally:
+        inspect.getfile = getfile
 
 
 def private_folder(path: Path) -> Path:

@@ -44,11 +44,14 @@ def build(desk: Desk) -> None:
         elem_id="lb-images",
     )
 
+    quiet: dict[str, Any] = {"show_progress": "hidden"}
     made = [desk.project, name, notice]
-    gr.on([create.click, name.submit], create_project, [name, desk.project], made)
-    sample.click(open_sample, [desk.project], made)
-    gr.on([desk.project.change, desk.dataset.change], look, [desk.project], [folders, images])
-    folders.changed(now, None, desk.dataset, show_progress="hidden")
+    gr.on([create.click, name.submit], create_project, [name, desk.project], made, **quiet)
+    sample.click(open_sample, [desk.project], made, **quiet)
+    gr.on(
+        [desk.project.change, desk.dataset.change], look, [desk.project], [folders, images], **quiet
+    )
+    folders.changed(now, None, desk.dataset, **quiet)
 
 
 def create_project(wanted: str, current: str | None) -> tuple[Any, str, list[dict[str, str]]]:

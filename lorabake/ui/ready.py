@@ -28,7 +28,7 @@ def build(desk: Desk) -> None:
         bakes.lb_resume,
     )
     board = part("ready", calls=calls, elem_id="lb-ready")
-    gr.on([desk.project.change], look, desk.project, board)
+    desk.project.change(look, desk.project, board, show_progress="hidden")
 
 
 def look(project: str | None) -> dict[str, str]:

@@ -225,7 +225,8 @@ function differs(mine, theirs, hash) {
 function walk(by) {
   if (!shownRows.length) return;
   const index = shownRows.findIndex((row) => row.id === chosen);
-  const next = Math.min(shownRows.length - 1, Math.max(0, index < 0 ? 0 : index + by));
+  const from = index < 0 && Number.isFinite(by) ? -by : index; // nothing chosen yet: begin at the first
+  const next = Math.min(shownRows.length - 1, Math.max(0, from + by));
   choose(shownRows[next].id);
 }
 

@@ -11,18 +11,17 @@ let busy = false;
 
 function act() {
   if (!step) return;
-  if (step.press) pressed(step.press);
+  if (step.press) { pressed(step.press); if (step.go !== "project") go(step.go); }
   else go(step.go, { focus: true });
 }
 
-/** A button deeper in the page is in the document only once its section has been opened. */
-function pressed(id, tries = 40) {
+/** A button deeper in the page is there only once its section was opened and has read its state. */
+function pressed(id, tries = 200) {
+  const wanted = step;
   const target = document.getElementById(id);
-  if (target) target.click();
-  else if (tries) {
-    if (!window.lorabake.isOpen(step.go)) go(step.go, { scroll: false });
-    setTimeout(() => pressed(id, tries - 1), 50);
-  }
+  if (target && !target.disabled) { target.click(); return; }
+  if (!window.lorabake.isOpen(step.go)) go(step.go, { scroll: false });
+  if (tries && step.press === wanted.press) setTimeout(() => pressed(id, tries - 1), 50);
 }
 
 function titles(states) {

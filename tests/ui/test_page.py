@@ -1,0 +1,315 @@
+"""The page in a real browser: open the sample project, bake, watch, reload, render, look closely."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed") if not os.environ.get(
+    "LORABAKE_REQUIRE_BROWSER"
+) else None
+
+from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
+
+from lorabake.core.workspace import Workspace  # noqa: E402
+from tests.ui.browsing import BAKE, chromium, make_project, open_section, visit, watched  # noqa: E402
+from tests.ui.conftest import Page, running_page, start_page  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with chromium(chromium_path) as running:
+        yield running
+
+
+def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Path) -> None:
+    """The whole way with mouse and keyboard, on the practice model, reloaded in the middle."""
+    with running_page(tmp_path / "workspace") as page, watched(browser) as (context, _):
+        tab = visit(context, page.address)
+        tab.locator("#lb-next").get_by_role("button", name="Open the sample project").click()
+        expect(tab.locator("#sec-project > button")).to_contain_text("24 pictures")
+
+        open_section(tab, "oven")
+        repeats = tab.locator("#lb-calculator [role=gridcell]").nth(2)
+        expect(repeats).to_have_text("5")
+        repeats.dblclick()
+        tab.keyboard.press("Control+a")
+        tab.keyboard.type("3")
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#lb-plan")).to_contain_text("72")
+        epochs = tab.locator("#set-general-epochs input")
+        epochs.click()
+        tab.keyboard.press("Control+a")
+        tab.keyboard.type("3")
+        tab.keyboard.press("Tab")
+        expect(tab.locator("#lb-plan")).to_contain_text(re.compile(r"54\s*steps in total"))
+        expect(tab.locator("#set-general-epochs.lb-changed")).to_be_visible()
+
+        start = tab.locator("#lb-next").get_by_role("button", name="Bake 3 epochs")
+        start.focus()
+        tab.keyboard.press("Enter")
+        open_section(tab, "baking")
+        line = tab.locator("#lb-baking .lb-progress-line")
+        expect(line).to_contain_text(re.compile(r"Epoch 1 of 3 · step \d+ of 54"), timeout=BAKE)
+        expect(tab.locator("#lb-baking .lb-average")).to_have_count(1)
+
+        tab.reload()
+        expect(line).to_contain_text(
+            re.compile(r"Epoch \d of 3 · step \d+ of 54|Done: 3 epochs"), timeout=BAKE
+        )
+        expect(line).to_contain_text("Done: 3 epochs, 54 steps", timeout=BAKE)
+        expect(tab.locator("#lb-baking .lb-file")).to_have_count(3)
+        points = tab.locator("#lb-baking .lb-average").get_attribute("points") or ""
+        assert len(points.split()) == 54
+        expect(tab.locator("#sec-baking > button")).to_contain_text("practice is done")
+
+        tab.locator("#lb-next").get_by_role("button", name="See which epoch works best").click()
+        expect(tab.locator("#lb-grid-prompt")).to_have_value(re.compile("^ohwx, "))
+        render = tab.locator("#lb-render")
+        expect(render).to_have_text("Render 12 pictures")
+        render.click()
+        cells = tab.locator("#lb-ready .lb-grid-cell img")
+        expect(cells).to_have_count(12, timeout=BAKE)
+        expect(tab.locator("#lb-ready .lb-progress-line")).to_contain_text(
+            "12 pictures.", timeout=BAKE
+        )
+        tab.wait_for_function(
+            "[...document.querySelectorAll('#lb-ready .lb-grid-cell img')].every(i => i.naturalWidth)"
+        )
+
+        tab.get_by_role("button", name="epoch 2 · weight 0.6").click()
+        caption = tab.locator(".lb-lightbox-caption")
+        expect(caption).to_have_text("epoch 2 · weight 0.6")
+        tab.wait_for_function("document.querySelector('.lb-lightbox-picture').naturalWidth > 0")
+        tab.keyboard.press("ArrowRight")
+        expect(caption).to_have_text("epoch 2 · weight 0.8")
+        tab.keyboard.press("ArrowDown")
+        expect(caption).to_have_text("epoch 3 · weight 0.8")
+        tab.keyboard.down(" ")
+        expect(caption).to_have_text("epoch 3 · weight 0")
+        tab.keyboard.up(" ")
+        expect(caption).to_have_text("epoch 3 · weight 0.8")
+        tab.keyboard.press("Escape")
+        expect(tab.locator(".lb-lightbox")).not_to_be_visible()
+        with context.expect_page() as opened:
+            tab.get_by_role("link", name="Open the sheet as PNG").click()
+        assert "/lorabake/sheet/practice/practice/" in opened.value.url
+
+
+def test_captions_land_on_their_own_pictures(browser: Browser, tmp_path: Path) -> None:
+    """Typing and moving on at once, faster than anything is saved."""
+    root = tmp_path / "workspace"
+    project = make_project(root, "fast", {f"{n:02d}": f"old {n}" for n in range(12)})
+    with running_page(root) as page, watched(browser) as (context, _):
+        tab = visit(context, page.address)
+        tab.locator("#lb-images .lb-cell").first.click()
+        box = tab.get_by_role("textbox", name="Caption")
+        for number in range(12):
+            expect(box).to_have_value(f"old {number}")
+            box.press("End")
+            tab.keyboard.type(f", new {number}")
+            tab.keyboard.press("Control+Enter")
+        expect(tab.locator("#lb-images .lb-save")).to_have_text("✓ Saved")
+        folder = project.dataset_dir / "2_kafka"
+
+        def texts() -> list[str]:
+            return [
+                (folder / f"{n:02d}.txt").read_text(encoding="utf-8").strip() for n in range(12)
+            ]
+
+        wanted = [f"old {n}, new {n}" for n in range(12)]
+        _until(tab, lambda: texts() == wanted)
+        assert texts() == wanted
+
+
+def test_typing_survives_a_restart_and_a_change_on_disk_is_shown(
+    browser: Browser, tmp_path: Path
+) -> None:
+    root = tmp_path / "workspace"
+    project = make_project(root, "drafts", {"one": "first text", "two": "second text"})
+    caption = project.dataset_dir / "2_kafka" / "one.txt"
+    page = start_page(root)
+    with watched(browser) as (context, wrong):
+        tab = visit(context, page.address)
+        tab.locator("#lb-images .lb-cell").first.click()
+        box = tab.get_by_role("textbox", name="Caption")
+        expect(box).to_have_value("first text")
+        page.stop()  # while nothing is saved any more, the person goes on typing
+        box.press("End")
+        tab.keyboard.type(", typed offline")
+        expect(tab.locator("#lb-images .lb-save")).to_contain_text("Not saved")
+        assert caption.read_text(encoding="utf-8") == "first text"
+        wrong.clear()  # the browser has complained about the lost connection
+
+        page = start_page(root, port=page.port)
+        try:
+            tab.goto(page.address)
+            expect(box).to_have_value("first text, typed offline")
+            wanted = "first text, typed offline"
+            _until(tab, lambda: caption.read_text(encoding="utf-8").strip() == wanted)
+            assert caption.read_text(encoding="utf-8").strip() == wanted
+
+            caption.write_text("from another editor", encoding="utf-8")
+            box.press("End")
+            tab.keyboard.type(", mine")
+            conflict = tab.locator("#lb-images .lb-conflict")
+            expect(conflict).to_contain_text("from another editor")
+            expect(conflict).to_contain_text("first text, typed offline, mine")
+            assert caption.read_text(encoding="utf-8") == "from another editor"
+            conflict.get_by_role("button", name="Keep mine").click()
+            expect(tab.locator("#lb-images .lb-save")).to_have_text("✓ Saved")
+            assert caption.read_text(encoding="utf-8").strip().endswith(", mine")
+            wrong.clear()  # EventSource of the old server
+        finally:
+            page.stop()
+
+
+CANARY = (
+    "<img src=x onerror=window.hacked=1>",
+    "<script>window.hacked=1</script>",
+    "${window.hacked=1}",
+    "{{constructor.constructor('window.hacked=1')()}}",
+    "`;window.hacked=1;//",
+    "javascript:window.hacked=1",
+    r"tag \(series\), \u0041 \x41 " + "\"quoted\" 'too'",
+)
+
+
+def test_text_from_data_is_never_run_and_never_altered(browser: Browser, tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    captions = {f"{n}": text for n, text in enumerate(CANARY)}
+    captions["a${window.hacked=1}'&amp;"] = "plain"
+    make_project(root, "odd {{7+7}} & ${1+1}", captions, folder="2_x onerror=alert(1)")
+    with running_page(root) as page, watched(browser) as (context, _):
+        tab = visit(context, page.address)
+        expect(tab.locator("#lb-project-switcher input")).to_have_value("odd {{7+7}} & ${1+1}")
+        expect(tab.locator(".lb-part-folders")).to_contain_text(["x onerror=alert(1)"])
+        tab.locator("#lb-images .lb-cell").first.click()
+        box = tab.get_by_role("textbox", name="Caption")
+        for text in CANARY:
+            expect(box).to_have_value(text)
+            tab.get_by_role("button", name="Next →").click()
+        expect(tab.locator("#lb-images .lb-name")).to_contain_text("a${window.hacked=1}'&amp;.png")
+        for section in ("oven", "baking", "ready"):
+            open_section(tab, section)
+        assert tab.evaluate("window.hacked") is None
+
+
+def test_many_pictures_stay_light(browser: Browser, tmp_path: Path) -> None:
+    """Only the rows that can be seen are in the document."""
+    root = tmp_path / "workspace"
+    make_project(root, "many", {f"{n:04d}": f"tag {n}" for n in range(400)})
+    with running_page(root) as page, watched(browser) as (context, _):
+        tab = visit(context, page.address)
+        expect(tab.locator("#lb-images")).to_contain_text("400 pictures")
+        tab.locator("#lb-images .lb-cell").first.wait_for()
+        assert tab.locator("#lb-images .lb-cell").count() < 80
+        assert tab.evaluate("document.querySelectorAll('*').length") < 1500
+        tab.locator("#lb-images .lb-view").focus()
+        tab.keyboard.press("End")
+        expect(tab.get_by_role("textbox", name="Caption")).to_have_value("tag 399")
+        tab.get_by_role("searchbox").fill("tag 39")
+        expect(tab.locator("#lb-images .lb-cell")).to_have_count(11)
+
+
+def test_pictures_are_taken_in_with_what_was_left_out(browser: Browser, tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    source = make_project(tmp_path / "elsewhere", "x", {"a": "tag a", "b": "tag b"}).dataset_dir
+    broken = tmp_path / "page.png"
+    broken.write_text("<html>no picture</html>", encoding="utf-8")
+    files = [*sorted((source / "2_kafka").iterdir()), broken]
+    with running_page(root) as page, watched(browser) as (context, _):
+        tab = visit(context, page.address)
+        tab.locator("#lb-new-project textarea, #lb-new-project input").first.click()
+        tab.keyboard.type("hsr_kafka")
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#lb-next")).to_contain_text("hsr_kafka has no pictures yet")
+        tab.locator(".lb-part-folders input[type=file]").first.set_input_files(files)
+        name = tab.get_by_role("combobox", name="Folder")
+        name.click()
+        tab.keyboard.type("kafka")
+        tab.get_by_role("button", name="Add 3 pictures").click()
+        report = tab.locator(".lb-report").first
+        expect(report).to_contain_text("Added 2 pictures to 1_kafka.")
+        expect(report).to_contain_text("page.png")
+        expect(tab.locator("#sec-project > button")).to_contain_text("2 pictures")
+        dataset = Workspace.open(root).project("hsr_kafka").dataset_dir
+        assert (dataset / "1_kafka" / "a.txt").read_text(encoding="utf-8") == "tag a"
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_section_fits_the_window(
+    browser: Browser, filled: Page, width: int, scheme: str
+) -> None:
+    options = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
+    with watched(browser, **options) as (context, _):
+        tab = visit(context, filled.address)
+        dark = tab.evaluate("document.body.classList.contains('dark')")
+        assert dark == (scheme == "dark")
+        for section in ("project", "oven", "baking", "ready"):
+            open_section(tab, section)
+            assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), section
+            if width < 640:
+                assert tab.evaluate(SMALL_TARGETS, f"#sec-{section}") == []
+
+
+SMALL_TARGETS = """(section) => [...document.querySelectorAll(
+    `${section} button, ${section} select, ${section} summary, #lb-header button, #lb-next button`)]
+  .filter((node) => node.offsetParent && !node.closest('#lb-calculator'))
+  .map((node) => [node.textContent.trim().slice(0, 30), Math.round(node.getBoundingClientRect().height)])
+  .filter(([, height]) => height < 44)"""
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    root = tmp_path_factory.mktemp("filled") / "workspace"
+    make_project(root, "kafka", {f"{n:02d}": f"kafka, tag {n}" for n in range(9)})
+    with running_page(root) as running:
+        yield running
+
+
+def test_theme_and_section_are_remembered(browser: Browser, filled: Page) -> None:
+    with watched(browser, color_scheme="light") as (context, _):
+        tab = visit(context, filled.address)
+        tab.get_by_role("button", name="Dark theme").click()
+        open_section(tab, "baking")
+        tab.reload()
+        tab.locator("#sec-baking > button.open").wait_for()
+        assert tab.evaluate("document.body.classList.contains('dark')")
+        tab.get_by_role("button", name="Light theme").click()
+        assert not tab.evaluate("document.body.classList.contains('dark')")
+        assert tab.locator(".lb-section > button.open").count() == 1
+
+
+def test_nothing_is_fetched_from_elsewhere(browser: Browser, tmp_path: Path) -> None:
+    """Neither by the browser (watched) nor by the server: its proxy here is a trap."""
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.setblocking(False)
+        proxy = f"http://127.0.0.1:{trap.getsockname()[1]}"
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+        root = tmp_path / "workspace"
+        make_project(root, "kafka", {"a": "tag"})
+        with running_page(root, **dict.fromkeys(names, proxy)) as page:
+            with watched(browser) as (context, _):
+                tab = visit(context, page.address)
+                for section in ("oven", "baking", "ready", "project"):
+                    open_section(tab, section)
+                expect(tab.locator("#lb-images .lb-cell img")).to_have_count(1)
+            with pytest.raises(BlockingIOError):
+                trap.accept()
+
+
+def _until(tab: object, done: object) -> None:
+    """Wait for something outside of the page, in steps of the page's own clock."""
+    for _ in range(200):
+        if done():  # type: ignore[operator]
+            return
+        tab.wait_for_timeout(50)  # type: ignore[attr-defined]

@@ -1,0 +1,102 @@
+"""The page opens in under 5 s: nothing imports torch before it is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lorabake.ui import theme
+from lorabake.ui.environment import free_port, sweep
+from tests.ui.conftest import ROOT, Page, running_page
+
+HEAVY = ("torch", "diffusers", "transformers", "peft", "torchvision", "onnxruntime", "matplotlib")
+LIMIT = 5.0  # seconds of computing; waiting for others on a busy machine is not counted
+
+
+def test_building_the_page_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from lorabake.core.workspace import Workspace
+from lorabake.ui.environment import prepare
+workspace = Workspace.open(Path({str(tmp_path / "workspace")!r}))
+prepare(workspace.cache_dir)
+from lorabake.ui.place import open_place
+from lorabake.ui.shell import build_page
+open_place(workspace)
+build_page()
+print(" ".join(name for name in {HEAVY!r} if name in sys.modules))
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_first_answer_comes_in_time(tmp_path: Path) -> None:
+    with running_page(tmp_path / "workspace") as page:
+        assert page.request("GET", "/")[0] == 200
+        fields = (
+            Path(f"/proc/{page.process.pid}/stat")
+            .read_text(encoding="utf-8")
+            .rpartition(")")[2]
+            .split()
+        )
+        ticks = int(fields[11]) + int(fields[12])  # user and system time
+    assert ticks / 100 < LIMIT
+
+
+def test_a_taken_port_leads_to_the_next(page: Page, tmp_path: Path) -> None:
+    with running_page(tmp_path / "second") as other:
+        assert other.port != page.port
+        assert other.request("GET", "/lorabake/id")[0] == 200
+    assert free_port(page.port) > page.port
+
+
+def test_old_cache_files_are_swept(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "inner").mkdir(parents=True)
+    new.write_text("x", encoding="utf-8")
+    os.utime(old, (0, 0))
+    sweep(tmp_path, older_than=60)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_server_file_names_the_running_page(page: Page) -> None:
+    found = json.loads((page.workspace / ".cache" / "server.json").read_text(encoding="utf-8"))
+    assert found == {"port": page.port, "pid": page.process.pid}
+
+
+# --- the colours -----------------------------------------------------------------------------
+
+TEXTS = ("ink", "muted", "accent", "ok", "warn", "bad", "info")
+GROUNDS = ("page", "surface", "sunken", "tint")
+
+
+@pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_texts_can_be_read(tokens: dict[str, str], text: str, ground: str) -> None:
+    """WCAG AA for text."""
+    assert theme.contrast(tokens[text], tokens[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("tokens", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+def test_buttons_and_borders_can_be_seen(tokens: dict[str, str]) -> None:
+    assert theme.contrast(tokens["on-accent"], tokens["accent"]) >= 4.5
+    assert theme.contrast(tokens["on-accent"], tokens["accent-hover"]) >= 4.5
+    assert theme.contrast(tokens["edge"], tokens["surface"]) >= 3.0
+
+
+@pytest.mark.parametrize("name", theme.TAGS)
+def test_tag_colours_can_be_read(name: str) -> None:
+    light, dark = theme.TAGS[name]
+    assert theme.contrast(light, theme.LIGHT["surface"]) >= 4.5
+    assert theme.contrast(dark, theme.DARK["surface"]) >= 4.5
