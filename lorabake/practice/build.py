@@ -24,12 +24,6 @@ def _vae(cache: Path) -> None:
     train_vae(cache, VaeSettings())
 
 
-def _decoder(cache: Path) -> None:
-    from .train_vae import VaeSettings, train_decoder
-
-    train_decoder(cache, VaeSettings())
-
-
 def _text(cache: Path) -> None:
     from .train_text import TextSettings, train_text
 
@@ -64,7 +58,6 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "vae": _vae,
     "text": _text,
     "unet": _unet,
-    "decoder": _decoder,
     "judge": _judge,
     "export": _export,
     "sample": _sample,

@@ -86,7 +86,7 @@ def _portrait(character: Character, size: int, pose: Pose, jitter: _Jitter) -> I
     if character.scarf:
         wardrobe.striped_scarf(board)
     if character.star:
-        board.polygon(star(89, 43, 13, tilt=0.25), GOLD, ink_for(GOLD))
+        board.polygon(star(90, 40, 16, tilt=0.25), GOLD, ink_for(GOLD))
     return board.finished()
 
 

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from lorabake.core.dataset import scan_dataset
 from lorabake.core.events import EventType
-from lorabake.core.run import Run
 from lorabake.core.workspace import Workspace
 from lorabake.engine.families.sdxl import load_model
 from lorabake.engine.networks.switch import LoraSwitch
@@ -176,7 +175,6 @@ def bake(folder: Path) -> TrainResult:
         load_recipe("practice"),
         name=SAMPLE_TRIGGER,
     )
-    assert isinstance(run, Run)
     return train(run, NoEvents())
 
 

@@ -26,10 +26,9 @@ CLASSES = {
 
 
 def export(cache: Path, folder: Path) -> int:
-    """Writes the model of unet.pt and decoder.pt (or vae.pt); returns the bytes of its weights."""
+    """Writes the model of unet.pt and vae.pt; returns the bytes of its weights."""
     trained = torch.load(cache / "unet.pt", weights_only=True)
-    decoder = cache / "decoder.pt"
-    vae = torch.load(decoder if decoder.exists() else cache / "vae.pt", weights_only=True)
+    vae = torch.load(cache / "vae.pt", weights_only=True)
     weights = {"unet": trained["unet"], "vae": vae, **_text_weights(trained["pair"])}
     return write_model(folder, weights)
 

@@ -83,7 +83,7 @@ def load_judge() -> Judge:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
-    steps: int = 3000
+    steps: int = 2200
     batch: int = 64
     pool: int = 12000
     lr: float = 2e-3

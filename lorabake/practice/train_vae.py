@@ -23,14 +23,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class VaeSettings:
-    """steps: optimizer steps with the whole autoencoder.
-
-    decoder_steps: further steps with the encoder frozen, so that the latents stay what they are.
-    kl: weight of the mean KL divergence per latent number; small, the latents are whitened later.
-    """
+    """kl: weight of the mean KL divergence per latent number; small, the latents are whitened later."""
 
     steps: int = 1700
-    decoder_steps: int = 5000
     batch: int = 16
     muon_lr: float = 0.015
     adam_lr: float = 2e-3
@@ -42,65 +37,47 @@ class VaeSettings:
 
 def train_vae(cache: Path, settings: VaeSettings) -> None:
     """Leaves vae.pt, the averaged weights with standard latents, in the cache folder."""
-    _train(cache, settings, "vae")
-
-
-def train_decoder(cache: Path, settings: VaeSettings) -> None:
-    """Leaves decoder.pt: the weights of vae.pt with a decoder that had more time."""
-    _train(cache, settings, "decoder")
-
-
-def _train(cache: Path, settings: VaeSettings, stage: str) -> None:
     prepare(settings.seed)
-    only_decoder = stage == "decoder"
-    steps = settings.decoder_steps if only_decoder else settings.steps
     vae: Any = new_part("vae").train()
     _start_certain(vae)
-    if only_decoder:
-        vae.load_state_dict(torch.load(cache / "vae.pt", weights_only=True))
-        vae.encoder.requires_grad_(False)
-        vae.quant_conv.requires_grad_(False)
     pictures = torch.from_numpy(
         cached_pixels(cache, settings.pool, settings.seed, clutter=settings.clutter)
     )
-    trained = [(n, p) for n, p in vae.named_parameters() if p.requires_grad]
-    optimizer = Both(
-        [p for n, p in trained if is_matrix(n, p)],
-        [p for n, p in trained if not is_matrix(n, p)],
-        muon_lr=settings.muon_lr * (0.5 if only_decoder else 1),
-        adam_lr=settings.adam_lr * (0.5 if only_decoder else 1),
-    )
+    optimizer = _optimizer(vae, settings)
     average = Average(vae, 0.995)
-    progress = Progress(cache, stage, steps)
+    progress = Progress(cache, "vae", settings.steps)
     if state := progress.load():
         vae.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         average.values = state["average"]
-    for step in range(progress.first, steps):
+    for step in range(progress.first, settings.steps):
         # derived from the step alone, so that a resumed build makes the same batches
         chance = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         chosen = torch.randint(len(pictures), (settings.batch,), generator=chance)
         pixels = pictures[chosen].float() / 127.5 - 1
         loss, squared = vae_loss(vae, pixels, settings.kl, chance)
         loss.backward()
-        optimizer.step(cosine(step, steps))
+        optimizer.step(cosine(step, settings.steps))
         average.update(vae, step)
         done = step + 1
         if done % 50 == 0:
             progress.note(done, loss=loss.item(), psnr=decibels(squared))
         if progress.due(done):
-            progress.save(
-                done,
-                {
-                    "model": vae.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "average": average.values,
-                },
-            )
+            both = {"model": vae.state_dict(), "average": average.values}
+            progress.save(done, {**both, "optimizer": optimizer.state_dict()})
     vae.load_state_dict(average.weights(vae))
-    if not only_decoder:
-        whiten(vae.eval(), pictures[:3000].numpy())
-    torch.save(vae.state_dict(), cache / f"{stage}.pt")
+    whiten(vae.eval(), pictures[:3000].numpy())
+    torch.save(vae.state_dict(), cache / "vae.pt")
+
+
+def _optimizer(vae: Any, settings: VaeSettings) -> Both:
+    named = list(vae.named_parameters())
+    return Both(
+        [param for name, param in named if is_matrix(name, param)],
+        [param for name, param in named if not is_matrix(name, param)],
+        muon_lr=settings.muon_lr,
+        adam_lr=settings.adam_lr,
+    )
 
 
 def _start_certain(vae: Any) -> None:
