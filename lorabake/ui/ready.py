@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from lorabake.ui import bakes, grids
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.parts import part

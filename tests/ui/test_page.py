@@ -55,7 +55,7 @@ def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Pa
         start = tab.locator("#lb-next").get_by_role("button", name="Bake 3 epochs")
         start.focus()
         tab.keyboard.press("Enter")
-        open_section(tab, "baking")
+        tab.locator("#sec-baking > button.open").wait_for()
         line = tab.locator("#lb-baking .lb-progress-line")
         expect(line).to_contain_text(re.compile(r"Epoch 1 of 3 · step \d+ of 54"), timeout=BAKE)
         expect(tab.locator("#lb-baking .lb-average")).to_have_count(1)
