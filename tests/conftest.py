@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -76,6 +77,10 @@ def _guarded_getaddrinfo(host: Any, *arguments: Any, **keywords: Any) -> Any:
 
 
 def pytest_configure() -> None:
+    # A shell that starts the tests in the background makes them deaf to Ctrl+C, and so would be
+    # every process they start to see how it takes one.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
     socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = _guarded_getaddrinfo

@@ -34,4 +34,4 @@ def estimate_mib(recipe: Recipe, base: Path | None) -> int | None:
     per_picture = CHECKPOINTED_MIB if recipe.general.gradient_checkpointing else PLAIN_MIB
     activations = per_picture * pictures * min(1.0, share) * (1 if sixteen_bit else 2)
     trained = 3.6 * recipe.network.network_dim * 16 * min(1.0, share)  # weights, gradients, moments
-    return round(weights + activations + trained + OVERHEAD_MIB * min(1.0, share))
+    return round(weights + activations + trained + OVERHEAD_MIB)
