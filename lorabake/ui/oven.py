@@ -26,7 +26,7 @@ GUIDE = (
     "Choose the preset of your base model; its values are the guide's for a card with 12 GB. "
     "Then look at how often your pictures will be seen, and what that makes."
 )
-HEADERS = ["Folder", "Pictures", "Repeats", "Seen per epoch"]
+HEADERS = ["Folder", "Pictures", "Repeats", "Seen"]
 REPEATS = 2
 ARGS = "optimizer.args"
 
@@ -51,8 +51,10 @@ def build(desk: Desk) -> None:
         interactive=True,
         static_columns=[0, 1, 3],
         column_count=4,
+        wrap=True,
+        column_widths=["40%", "20%", "20%", "20%"],
         buttons=[],
-        label="How often one epoch shows each folder's pictures; repeats can be edited",
+        label="How often one epoch shows the pictures of each folder. Repeats can be edited.",
         elem_id="lb-calculator",
     )
     plan = part("plan", elem_id="lb-plan")

@@ -2,10 +2,11 @@
 function makePlot() {
   const frame = h("div.lb-plot", { role: "img", "aria-label": "Loss over the steps of the bake" });
   const readout = h("p.lb-plot-readout.lb-mono", { "aria-live": "off" });
+  const textKey = h("span.lb-key-text", { text: "text encoder rate" });
   const root = h("div.lb-plot-root", {},
     h("div.lb-legend", {},
       h("span.lb-key-raw", { text: "loss of each step" }), h("span.lb-key-average", { text: "average of an epoch" }),
-      h("span.lb-key-unet", { text: "U-Net rate" }), h("span.lb-key-text", { text: "text encoder rate" })),
+      h("span.lb-key-unet", { text: "U-Net rate" }), textKey),
     frame, readout);
   const LEFT = 54, RIGHT = 14, TOP = 12, GAP = 30, BOTTOM = 34;
   let data = null;
@@ -43,12 +44,13 @@ function makePlot() {
       h("text.lb-tick", { x: LEFT - 8, y: base + low + 4, "text-anchor": "end", text: "0" }),
       h("text.lb-axis", { x: LEFT + 4, y: TOP + 6, text: "loss" }),
       h("text.lb-axis", { x: LEFT + 4, y: base - 6, text: "learning rate" }),
-      h("text.lb-axis", { x: width - RIGHT, y: height - 2, "text-anchor": "end", text: "steps" }));
+      h("text.lb-axis", { x: width - RIGHT, y: height - 2, "text-anchor": "end", text: `${last.toLocaleString("en")} steps` }));
     ticks(svg, x, last, base, low, width);
     const raw = [];
     for (const [step, lowest, top_] of points) { raw.push([x(step), y(top_)]); if (lowest !== top_) raw.push([x(step), y(lowest)]); }
     svg.append(line(raw, "lb-raw"), line(points.map((p) => [x(p[0]), y(p[3])]), "lb-average"),
-      line(points.map((p) => [x(p[0]), z(p[5])]), "lb-rate-text"), line(points.map((p) => [x(p[0]), z(p[4])]), "lb-rate-unet"));
+      ...(points.some((p) => p[5] > 0) ? [line(points.map((p) => [x(p[0]), z(p[5])]), "lb-rate-text")] : []), line(points.map((p) => [x(p[0]), z(p[4])]), "lb-rate-unet"));
+    textKey.hidden = !points.some((p) => p[5] > 0);
     const cross = h("line.lb-cross", { y1: TOP, y2: base + low, visibility: "hidden" });
     svg.append(cross);
     svg.addEventListener("pointermove", (event) => {

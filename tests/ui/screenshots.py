@@ -1,0 +1,120 @@
+"""Pictures of the running page:  python -m tests.ui.screenshots [--workspace DIR] [--into DIR] [--all]
+
+Without a workspace the sample project is opened, baked and rendered in a temporary one first.
+`--all` adds every section at three widths in both themes, to look at; the others are for the README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser
+from playwright.sync_api import Page as Tab
+
+from lorabake.core import jobs
+from lorabake.core.workspace import Workspace
+from lorabake.grid.job import GridRequest, prepare_grid
+from lorabake.practice import SAMPLE_DIR
+from lorabake.recipe.presets import load_recipe
+from lorabake.train.prepare import prepare_run
+from lorabake.ui.place import Place
+from tests.ui.browsing import chromium, open_section, visit
+from tests.ui.conftest import ROOT, Page, running_page
+
+SECTIONS = ("project", "oven", "baking", "ready")
+WIDTHS = {390: 844, 1280: 900, 1920: 1080}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--workspace", type=Path)
+    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--all", action="store_true")
+    options = parser.parse_args()
+    options.into.mkdir(parents=True, exist_ok=True)
+    browser_path = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), "")
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.workspace or Path(folder) / "workspace"
+        bake_sample(Workspace.open(root))
+        with running_page(root) as page, chromium(browser_path) as browser:
+            if options.all:
+                shoot_all(browser, page, options.into)
+            else:
+                shoot_readme(browser, page, options.into)
+
+
+def bake_sample(workspace: Workspace) -> None:
+    """The sample project with one bake and one grid, unless they are there."""
+    project = workspace.create_sample_project(SAMPLE_DIR)
+    if project.runs():
+        return
+    dataset = Place(workspace).dataset(project)
+    run = project.create_run("practice")
+    prepare_run(workspace, run.folder, dataset, load_recipe("practice"), name=run.name)
+    _finish(workspace, jobs.enqueue(workspace, "train", run.folder, run.name).place)
+    prompt = dataset.images[0].caption.text
+    folder = prepare_grid(run, GridRequest(prompt=prompt, epochs="2-10 (+2)"))
+    _finish(workspace, jobs.enqueue(workspace, "grid", folder, "grid").place)
+
+
+def _finish(workspace: Workspace, place: str) -> None:
+    while not jobs.job(workspace, place).status.is_over:
+        jobs.ensure_runner(workspace)
+        time.sleep(1)
+    assert jobs.job(workspace, place).status.state == "finished"
+
+
+def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
+    """One picture of each section as a laptop shows it."""
+    for section in SECTIONS:
+        for scheme in ("light", "dark"):
+            tab = _tab(browser, page, 1280, 860, scheme)
+            _show(tab, section)
+            tab.screenshot(path=into / f"{section}-{scheme}.png")
+            tab.context.close()
+
+
+def shoot_all(browser: Browser, page: Page, into: Path) -> None:
+    for width, height in WIDTHS.items():
+        for scheme in ("light", "dark"):
+            tab = _tab(browser, page, width, height, scheme)
+            for section in SECTIONS:
+                _show(tab, section)
+                tab.screenshot(path=into / f"{section}-{width}-{scheme}.png", full_page=True)
+            tab.context.close()
+
+
+def _tab(browser: Browser, page: Page, width: int, height: int, scheme: str) -> Tab:
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    return visit(context, page.address)
+
+
+READY = {
+    "project": "#lb-images .lb-cell img",
+    "oven": "#lb-plan .lb-figure",
+    "baking": "#lb-baking .lb-average",
+    "ready": "#lb-ready .lb-grid-cell img",
+}
+
+
+def _show(tab: Tab, section: str) -> None:
+    """Open a section, wait until it has drawn itself, and bring its heading to the top."""
+    open_section(tab, section)
+    tab.locator(READY[section]).first.wait_for()
+    if section == "project":
+        tab.locator("#lb-images .lb-cell").nth(5).click()
+        tab.locator("#lb-images .lb-caption:enabled").wait_for()
+    tab.wait_for_function("[...document.images].every((i) => i.complete || !i.offsetParent)")
+    tab.evaluate("scrollTo(0, 0)")
+
+
+if __name__ == "__main__":
+    main()
