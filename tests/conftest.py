@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -93,6 +94,17 @@ def _no_network() -> Iterator[None]:
     yield
     if _attempts:
         pytest.fail(f"the test tried to reach {', '.join(sorted(set(_attempts)))}")
+
+
+# --- a processor as it was ------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _denormals_stay() -> Iterator[None]:
+    """A bake in this process flushes denormal numbers to zero; the next test must not find it so."""
+    yield
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_flush_denormal(False)
 
 
 # --- places --------------------------------------------------------------------------------------

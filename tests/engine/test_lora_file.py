@@ -373,14 +373,14 @@ def test_the_base_models_hashes(tmp_path: Path) -> None:
 
 
 def test_saving_a_full_size_file_is_quick(tmp_path: Path) -> None:
-    """986 layers, 57 MB: well under a second, most of it the disk's."""
+    """986 layers, 57 MB: well under a second of a free processor."""
     tensors = {}
     for number in range(986):
         name = f"lora_unet_output_blocks_0_1_transformer_blocks_{number}_attn1_to_q"
         tensors[f"{name}.alpha"] = torch.tensor(4.0).half()
         tensors[f"{name}.lora_down.weight"] = torch.full((8, 1300), 0.1).half()
         tensors[f"{name}.lora_up.weight"] = torch.full((2300, 8), 0.1).half()
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone: the machine may be busy
     saved = save_lora(tmp_path / "a.safetensors", tensors, {"ss_seed": "1"})
     assert saved.mib == pytest.approx(54.3, abs=1)
-    assert time.perf_counter() - start < 5  # on a busy machine
+    assert time.process_time() - start < 3
