@@ -16,7 +16,7 @@ from lorabake.practice.judge import (
     through_vae,
 )
 
-COUNT = 300
+COUNT = 240
 LEAST = {"outfit": 0.95, "expression": 0.95, "sex": 0.95, "eyes": 0.95}
 
 
