@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from pathlib import Path
@@ -12,8 +11,6 @@ from lorabake.core.worker import run_job
 
 def main() -> int:
     folder = Path(sys.argv[1])
-    # A library's remark about an optional part of its own that is not installed helps nobody.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
     def tell(text: str) -> None:
         print(time.strftime("%H:%M:%S"), text, flush=True)

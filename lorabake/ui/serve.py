@@ -40,6 +40,7 @@ def serve(workspace: Workspace, *, port: int | None = None, browser: bool = True
         webbrowser.open(address)
     try:
         page.block_thread()
+        raise SystemExit(130)  # it only returns after Ctrl+C, which Gradio keeps to itself
     finally:
         workspace.server_file.unlink(missing_ok=True)
 
