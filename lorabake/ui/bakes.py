@@ -94,8 +94,22 @@ def lb_move(data: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+_ready: dict[str, tuple[Any, dict[str, Any]]] = {}
+
+
 def readiness(project: Project) -> dict[str, Any]:
-    """What the Bake button would do: epochs, steps, the name, or why it cannot."""
+    """What the Bake button would do; counted anew only when pictures, settings or models changed."""
+    settings, models = project.settings_path, place().workspace.models_dir
+    changed = [path.stat().st_mtime_ns if path.exists() else 0 for path in (settings, models)]
+    key = (place().shelf(project.name).stamp, *changed)
+    known = _ready.get(project.name)
+    if known is None or known[0] != key:
+        known = _ready[project.name] = (key, _readiness(project))
+    return known[1]
+
+
+def _readiness(project: Project) -> dict[str, Any]:
+    """Epochs, steps and the name of the next bake, or why there cannot be one."""
     try:
         recipe = read_chosen(project).recipe
         dataset = place().dataset(project, recipe.captions.caption_extension)

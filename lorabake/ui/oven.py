@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from lorabake.core.dataset import set_repeats
 from lorabake.core.errors import LorabakeError
 from lorabake.recipe.models import base_models
 from lorabake.recipe.presets import load_recipe, preset_names
@@ -193,10 +192,9 @@ def edit_repeats(
             continue
         if repeats != concept.repeats:
             try:
-                set_repeats(concept.folder, repeats)
+                place().set_repeats(project, concept.folder.name, repeats)
             except LorabakeError as error:
                 messages.append(message("bad", sentence(error)))
-    place().forget(project)
     return repeats_table(project), messages, now()
 
 

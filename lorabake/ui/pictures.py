@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 
 from lorabake.core.caption import StaleCaption, caption_path, read_caption, save_caption, text_hash
-from lorabake.core.dataset import set_repeats, split_concept_name
+from lorabake.core.dataset import split_concept_name
 from lorabake.core.errors import DatasetError
 from lorabake.core.importing import ImportReport
 from lorabake.core.workspace import Project
@@ -14,7 +14,7 @@ from lorabake.ui.answers import answered, number, text
 from lorabake.ui.place import Picture, place
 from lorabake.ui.uploads import batch_folder
 
-MAX_CAPTION = 60_000
+MAX_CAPTION = 200_000  # characters; core refuses what is too long for a caption
 MAX_PROBLEMS = 300
 LEVELS = {"error": "bad", "warning": "warn", "note": "info"}
 
@@ -94,15 +94,9 @@ def lb_folders(data: dict[str, Any]) -> dict[str, Any]:
 @answered
 def lb_repeats(data: dict[str, Any]) -> dict[str, Any]:
     """How often an epoch shows the pictures of one folder."""
-    name = place().project(data.get("project")).name
-    wanted = text(data, "folder")
-    for concept in place().shelf(name).dataset.concepts:
-        if concept.folder.name == wanted:
-            repeats = number(data, "repeats", otherwise=concept.repeats, low=0, high=10**6)
-            folder = set_repeats(concept.folder, repeats)
-            place().forget(name)
-            return {"folder": folder.name}
-    raise DatasetError("This folder is no longer there. Reload the page to see what is.")
+    repeats = number(data, "repeats", otherwise=0, low=0, high=10**6)
+    place().set_repeats(data.get("project"), text(data, "folder"), repeats)
+    return {}
 
 
 @answered

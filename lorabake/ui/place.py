@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lorabake.core.dataset import Dataset, Problem, scan_dataset
-from lorabake.core.errors import WorkspaceError
+from lorabake.core.dataset import Dataset, Problem, scan_dataset, set_repeats
+from lorabake.core.errors import DatasetError, WorkspaceError
 from lorabake.core.workspace import Project, Workspace
 
 MAX_NAME = 200
@@ -83,6 +83,21 @@ class Place:
         return scan_dataset(
             project.dataset_dir, index=self.index, caption_extension=caption_extension
         )
+
+    def set_repeats(self, project: object, folder: str, repeats: int) -> None:
+        """Rename a concept's folder; other trainers read the repeats from its name."""
+        name = self.project(project).name
+        dataset = self.shelf(name).dataset
+        concept = next((one for one in dataset.concepts if one.folder.name == folder), None)
+        if concept is None:
+            raise DatasetError("This folder is no longer there. Reload the page to see what is.")
+        if concept.folder == dataset.root:
+            raise DatasetError(
+                "These pictures lie in no folder of their own. "
+                f"Move them into one inside of {dataset.root}, such as {repeats}_trigger."
+            )
+        set_repeats(concept.folder, repeats)
+        self.forget(name)
 
     def caption_saved(self, name: str, picture: Picture, text: str) -> None:
         """Keep the shelf in step with what the page itself has just written."""

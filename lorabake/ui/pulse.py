@@ -35,10 +35,12 @@ def pulse(name: str, sections: Sequence[ModuleType]) -> dict[str, Any]:
     running = next((view for view in queue if view.status.state == "running"), None)
     known = name in place().workspace.projects()
     steps = running.status.steps if running else 0
+    newest = newest_first(place().project(name).runs())[:1] if known else []
     return {
         "device": device_label(),
         "next": asdict(next_step(place().project(name) if known else None, queue)),
         "titles": {section.ID: title_state(section, name) if known else "" for section in sections},
+        "files": [f"{run.name}: {len(run.checkpoints())}" for run in newest],
         "progress": running.status.step / steps if running and steps else None,
         "busy": running is not None or any(view.is_waiting for view in queue),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -61,8 +62,12 @@ class Page:
             self.process.wait()
 
 
-def start_page(workspace: Path, *, port: int = 7960, **environment: str) -> Page:
-    """Start app.py and wait until it answers."""
+def start_page(workspace: Path, *, port: int | None = None, **environment: str) -> Page:
+    """Start app.py and wait until it answers.
+
+    The port is drawn, so that two test runs on one machine do not get each other's pages.
+    """
+    port = port or random.randrange(20_000, 30_000)
     log = workspace.with_name(f"{workspace.name}-page.log")
     command = [sys.executable, str(ROOT / "app.py"), "--no-browser"]
     command += ["--workspace", str(workspace), "--port", str(port)]

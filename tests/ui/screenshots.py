@@ -7,11 +7,13 @@ Without a workspace the sample project is opened, baked and rendered in a tempor
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 
@@ -69,13 +71,25 @@ def _finish(workspace: Workspace, place: str) -> None:
 
 
 def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
-    """One picture of each section as a laptop shows it."""
-    for section in SECTIONS:
-        for scheme in ("light", "dark"):
-            tab = _tab(browser, page, 1280, 860, scheme)
-            _show(tab, section)
-            tab.screenshot(path=into / f"{section}-{scheme}.png")
-            tab.context.close()
+    """The bake and its grid side by side, one in each theme; and the two sections before them."""
+    left = _tab(browser, page, 860, 1000, "light")
+    _show(left, "baking")
+    right = _tab(browser, page, 860, 1000, "dark")
+    _show(right, "ready")
+    right.locator("#lb-ready .lb-board").evaluate("node => node.scrollIntoView({block: 'start'})")
+    both = Image.new("RGB", (860 * 2 + 16, 1000), "white")
+    for number, tab in enumerate((left, right)):
+        both.paste(Image.open(io.BytesIO(tab.screenshot())), (number * (860 + 16), 0))
+    _save(both, into / "first-bake.png")
+    for section in ("project", "oven"):
+        tab = _tab(browser, page, 1280, 1000, "light")
+        _show(tab, section)
+        _save(Image.open(io.BytesIO(tab.screenshot())), into / f"{section}.png")
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    """With 256 colours, which a page like ours can live with: a third of the size."""
+    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def shoot_all(browser: Browser, page: Page, into: Path) -> None:
@@ -101,7 +115,7 @@ READY = {
     "project": "#lb-images .lb-cell img",
     "oven": "#lb-plan .lb-figure",
     "baking": "#lb-baking .lb-average",
-    "ready": "#lb-ready .lb-grid-cell img",
+    "ready": "#lb-ready .lb-grid-cell img >> nth=-1",
 }
 
 

@@ -9,6 +9,7 @@ const keys = [
   ["← →", "previous and next picture, when a picture is chosen; walk the cells of the grid"],
   ["Ctrl + Enter", "save the caption now and go to the next picture"],
   ["Esc", "close a large picture"],
+  ["Ctrl + click", "on a section's title: open it and leave the others open"],
   ["?", "this help"],
 ];
 const dialog = h("dialog.lb-dialog", { "aria-label": "Help" },

@@ -6,7 +6,7 @@ let project = "", rows = [], shownRows = [], chosen = null, edit = null, asked =
 const count = h("span.lb-muted");
 const filter = h("select.lb-select", { "aria-label": "Which pictures", onchange: refilter });
 const search = h("input.lb-input", { type: "search", placeholder: "Find in names and captions", "aria-label": "Find in names and captions", oninput: () => { clearTimeout(search.timer); search.timer = setTimeout(refind, 250); } });
-const tall = h("div.lb-tall");
+const tall = h("div.lb-tall", { role: "presentation" });
 const view = h("div.lb-view", { tabindex: "0", role: "listbox", "aria-label": "Pictures" }, tall);
 const picture = h("img.lb-large", { alt: "" });
 const name = h("b");

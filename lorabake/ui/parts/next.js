@@ -62,7 +62,7 @@ async function beat() {
   }
 }
 
-// One section is open at a time; which one is remembered.
+// One section is open at a time (Ctrl keeps the others open); which one is remembered.
 const sections = () => [...document.querySelectorAll(".lb-section")];
 document.addEventListener("click", (event) => {
   const head = event.target.closest?.(".lb-section > button.label-wrap");
@@ -73,7 +73,7 @@ document.addEventListener("click", (event) => {
     if (open) {
       for (const other of sections()) {
         const button = window.lorabake.heading(other);
-        if (other !== section && button.classList.contains("open")) button.click();
+        if (other !== section && !event.ctrlKey && button.classList.contains("open")) button.click();
       }
       const top = section.getBoundingClientRect().top;
       if (top < 0) window.scrollBy({ top: top - 8 });

@@ -43,6 +43,7 @@ function draw() {
           h("thead", {}, h("tr", {}, ...["Size", "Pictures", "Batches"].map((text) => h("th", { scope: "col", text })))),
           h("tbody", {}, ...plan.buckets.map(([w, t, images, batches]) => h("tr", {}, h("th", { scope: "row", text: `${w} × ${t} px` }), h("td", { text: number(images) }), h("td", { text: number(batches) })))))),
         curve(plan.rates))),
+    h("p.lb-muted.lb-models", {}, "Base models are .safetensors files (or links to them) in ", h("code.lb-mono", { text: view.models }), "."),
     view.changed.length > 0 && h("details.lb-details", { open: view.changed.length <= 4 }, h("summary", { text: `${plural(view.changed.length, "setting")} changed from the preset` }),
       h("ul.lb-changes", {}, ...view.changed.map((c) => h("li", {}, h("b", { text: c.label }), h("span.lb-mono", { text: ` ${c.is} ` }), h("span.lb-muted", { text: `instead of ${c.was}` }))))));
   mark();

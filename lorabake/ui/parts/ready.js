@@ -234,4 +234,4 @@ switched();
 watch("value", switched);
 hear(element, "opened", (id) => { if (id === "ready") load(); }, { now: false });
 // A bake that saved another epoch changes what can be asked for.
-hear(element, "pulse", (pulse) => { if (pulse.titles.baking !== files) { files = pulse.titles.baking; if (project && about && shown(element)) load(); } });
+hear(element, "pulse", (pulse) => { const now = String(pulse.files); if (now !== files) { files = now; if (project && about && shown(element)) load(); } });
