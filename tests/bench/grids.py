@@ -19,7 +19,7 @@ from lorabake.train.loop import train
 from lorabake.train.prepare import prepare_run
 from tests.bakes import Recorded, draw_dataset
 
-STEPS, WEIGHTS, EPOCHS, ROUNDS = 20, (0.4, 0.6, 0.8, 1.0), 2, 5
+STEPS, WEIGHTS, EPOCHS, ROUNDS = 20, (0.4, 0.6, 0.8, 1.0), 4, 5  # a grid of 4 × 4
 
 
 def grid_and_bare(base: Path, folder: Path) -> tuple[float, float, float]:
