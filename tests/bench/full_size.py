@@ -52,19 +52,13 @@ def write_checkpoint(path: Path) -> None:
     path.with_suffix(".part").replace(path)
 
 
-_RETURNING = ("to_out", "proj_out", "ff.net.2", "out_layers.3", "out_proj", "c_proj", "fc2")
-
-
 def _random(name: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     if len(shape) == 1:
         return torch.ones(shape) if name.endswith("weight") else torch.zeros(shape)
     if len(shape) == 0:
         return torch.tensor(math.log(100.0)).view(1)
-    scale = 0.5 if "embed" in name else 0.7 / math.sqrt(math.prod(shape[1:]))
-    # What is added back to the main path starts small, as in a model that was trained; otherwise
-    # gradients grow through seventy random blocks until bf16 cannot hold them.
-    if any(part in name for part in _RETURNING):
-        scale *= 0.05
+    # As torch starts fresh layers, and CLIP its embeddings: gradients keep a size bf16 can hold.
+    scale = 0.02 if "embed" in name else 1 / math.sqrt(3 * math.prod(shape[1:]))
     return torch.randn(shape, generator=generator) * scale
 
 
