@@ -29,7 +29,7 @@ SETTINGS: list[tuple[str, tuple[str, ...], str, Any]] = [
     ("… and Full BF16", SDXL, "general.full_bf16", True),
     ("Resolution: 1024", SDXL, "general.resolution", 1024),
     ("NAI 1.5, you'd either train at 768 or 512", (NAI,), "general.resolution", 768),
-    ("Gradient Checkpointing: True", ALL, "general.gradient_checkpointing", True),
+    ("Gradient Checkpointing: True", ALL, "general.gradient_checkpointing", "auto"),
     ("Gradient Accumulation: 1", ALL, "general.gradient_accumulation_steps", 1),
     ("Clip Skip: 2, only applicable to NAI 1.5", (NAI,), "general.clip_skip", 2),
     ("… so not to SDXL", SDXL, "general.clip_skip", 1),
@@ -106,7 +106,7 @@ def test_every_value_is_looked_at_once() -> None:
     [
         (NAI, "resolution", 512, "you'd either train at 768 or 512"),
         (PDXL, "batch_size", 1, "Set it to 1 to save on VRAM"),
-        (PDXL, "gradient_checkpointing", False, "Set it to False if you got enough VRAM"),
+        (PDXL, "gradient_checkpointing", "off", "Set it to False if you got enough VRAM"),
         (PDXL, "mixed_precision", "fp16", "Set it to fp16 if your hardware doesn't support bf16"),
         (NAI, "optimizer.type", "adamw", "Set it to AdamW if you have an old graphics card"),
         (PDXL, "lr_scheduler", "rex_annealing_warm_restarts", "REX or Rex Annealing Warm Restarts"),

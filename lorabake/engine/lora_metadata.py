@@ -149,7 +149,7 @@ def _training(
         ss_epoch=progress.epoch,
         ss_steps=progress.step,
         ss_max_train_steps=plan["total_steps"],
-        ss_gradient_checkpointing=general["gradient_checkpointing"],
+        ss_gradient_checkpointing=general["gradient_checkpointing"] != "off",
         ss_gradient_accumulation_steps=accumulation,
         ss_mixed_precision=general["mixed_precision"],
         ss_clip_skip=general["clip_skip"] if recipe["family"] == "sd15" else None,

@@ -31,7 +31,8 @@ def estimate_mib(recipe: Recipe, base: Path | None) -> int | None:
     weights = found.mib * (1.0 if sixteen_bit else 2.0)
     share = found.mib / SDXL_MIB  # smaller models have smaller activations
     pictures = recipe.general.batch_size * (recipe.general.resolution / 1024) ** 2
-    per_picture = CHECKPOINTED_MIB if recipe.general.gradient_checkpointing else PLAIN_MIB
+    checkpointed = recipe.general.gradient_checkpointing != "off"  # auto falls back on it
+    per_picture = CHECKPOINTED_MIB if checkpointed else PLAIN_MIB
     activations = per_picture * pictures * min(1.0, share) * (1 if sixteen_bit else 2)
     trained = 3.6 * recipe.network.network_dim * 16 * min(1.0, share)  # weights, gradients, moments
     return round(weights + activations + trained + OVERHEAD_MIB)

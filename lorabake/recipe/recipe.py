@@ -20,12 +20,16 @@ from lorabake.core.settings import (
 from lorabake.engine.networks.settings import NetworkSettings
 from lorabake.engine.optimizers import OPTIMIZERS, optimizer_settings
 from lorabake.recipe.settings import (
+    AugmentSettings,
     BucketSettings,
     CaptionSettings,
     GeneralSettings,
     ModelSettings,
+    NoiseSettings,
     OptimizerSettings,
+    SampleSettings,
     SavingSettings,
+    ValidationSettings,
 )
 
 FAMILIES = ("sdxl", "sd15")
@@ -33,7 +37,10 @@ FAMILIES = ("sdxl", "sd15")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All settings of one bake."""
+    """All settings of one bake.
+
+    kept: what another trainer's file said and means nothing here, so that it can be given back.
+    """
 
     title: str = "My recipe"
     description: str = ""
@@ -44,7 +51,12 @@ class Recipe:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     bucket: BucketSettings = field(default_factory=BucketSettings)
     captions: CaptionSettings = field(default_factory=CaptionSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    noise: NoiseSettings = field(default_factory=NoiseSettings)
     saving: SavingSettings = field(default_factory=SavingSettings)
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    sample: SampleSettings = field(default_factory=SampleSettings)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         optimizer_settings(self.optimizer.type, self.optimizer.args)
@@ -53,7 +65,15 @@ class Recipe:
 
     @property
     def text_encoder_trains(self) -> bool:
-        return self.network.train_text_encoder and self.optimizer.text_encoder_lr > 0
+        return self.network.train_text_encoder and (
+            self.optimizer.text_encoder_lr > 0 or self.text_encoder_2_rate > 0
+        )
+
+    @property
+    def text_encoder_2_rate(self) -> float:
+        """The second text encoder's learning rate; -1 in the recipe means that of the first."""
+        own = self.optimizer.text_encoder_2_lr
+        return self.optimizer.text_encoder_lr if own < 0 else own
 
     @property
     def unet_trains(self) -> bool:
@@ -67,16 +87,21 @@ GROUPS: dict[str, tuple[str, type]] = {
     "optimizer": ("Optimizer Args", OptimizerSettings),
     "bucket": ("Bucket Args", BucketSettings),
     "captions": ("Captions", CaptionSettings),
+    "augment": ("Augmentation", AugmentSettings),
+    "noise": ("Noise Args", NoiseSettings),
     "saving": ("Saving", SavingSettings),
+    "validation": ("Validation", ValidationSettings),
+    "sample": ("Sample images", SampleSettings),
 }
 """Group name → (title on the page, its dataclass), in the guide's order."""
 
 _TEXTS = ("title", "description", "family")
+KEPT = "kept"
 
 
 def recipe_from_mapping(mapping: dict[str, Any]) -> Recipe:
     """A Recipe from the tables of a TOML file; raises RecipeError for anything unknown or unfit."""
-    unknown = [name for name in mapping if name not in GROUPS and name not in _TEXTS]
+    unknown = [name for name in mapping if name not in (*GROUPS, *_TEXTS, KEPT)]
     if unknown:
         raise RecipeError(unknown_name("table", unknown[0], (*_TEXTS, *GROUPS)))
     texts = {name: mapping[name] for name in _TEXTS if name in mapping}
@@ -89,13 +114,17 @@ def recipe_from_mapping(mapping: dict[str, Any]) -> Recipe:
         if not isinstance(table, dict):
             raise RecipeError(f"[{name}] must be a table of settings, not {type(table).__name__}.")
         parts[name] = from_mapping(cls, table, where=name)
-    return Recipe(**parts)
+    kept = mapping.get(KEPT, {})
+    if not isinstance(kept, dict):
+        raise RecipeError(f"[{KEPT}] must be a table, not {type(kept).__name__}.")
+    return Recipe(**parts, kept=kept)
 
 
 def recipe_to_mapping(recipe: Recipe) -> dict[str, Any]:
     """The tables of a recipe, every setting written out."""
     mapping: dict[str, Any] = {name: getattr(recipe, name) for name in _TEXTS}
-    return mapping | {name: to_mapping(getattr(recipe, name)) for name in GROUPS}
+    mapping |= {name: to_mapping(getattr(recipe, name)) for name in GROUPS}
+    return mapping | ({KEPT: recipe.kept} if recipe.kept else {})
 
 
 def find_setting(key: str) -> tuple[str, SettingField]:
@@ -143,4 +172,4 @@ def _args_that_fit(optimizer: str, args: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-assert {f.name for f in fields(Recipe)} == {*_TEXTS, *GROUPS}
+assert {f.name for f in fields(Recipe)} == {*_TEXTS, *GROUPS, KEPT}

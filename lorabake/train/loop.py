@@ -74,7 +74,7 @@ def train(
     images = train_images(setup.dataset, recipe)
     latents = _encode(model, setup, events, should_stop)
     network = attach(model, _parts_that_train(recipe), general.seed)
-    if general.gradient_checkpointing:
+    if general.gradient_checkpointing != "off":
         model.enable_gradient_checkpointing()
     writer = CheckpointWriter(setup)
     oven = Oven(model, network, recipe, latents, plan.total_steps)

@@ -218,7 +218,7 @@ def _not_finite(what: str, number: int, batches: Sequence[Batch]) -> str:
 
 def _too_large(recipe: Recipe) -> str:
     advice = []
-    if not recipe.general.gradient_checkpointing:
+    if recipe.general.gradient_checkpointing == "off":
         advice.append("switch on Gradient checkpointing")
     if recipe.general.batch_size > 1:
         advice.append("set Batch size to 1")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from lorabake.core.settings import setting
 
-NETWORK_TYPES = ("lora",)
+NETWORK_TYPES = ("lora", "locon", "loha", "lokr", "glora")
+TARGET_LAYERS = ("attn", "attn-mlp", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +17,15 @@ class NetworkSettings:
     type: str = setting(
         "lora",
         "LoRA type",
-        help="LoRA. With a conv dim above 0 it also trains the convolutions (a LoCon).",
+        help="The guide: LoRA; LoCon for a DoRA; GLoRA for styles. LoCon also trains the "
+        "convolutions; LoHa and LoKr are small relatives.",
         choices=NETWORK_TYPES,
+    )
+    dora: bool = setting(
+        False,
+        "DoRA",
+        help="LoRA and LoCon only: learns direction and length of each column of weights apart. "
+        "Slower, finer; the guide's advice for styles and concepts.",
     )
     network_dim: int = setting(
         8,
@@ -58,6 +66,65 @@ class NetworkSettings:
         "The guide: 0.05 for PDXL and Illustrious. 0 is off.",
         minimum=0,
         maximum=1,
+    )
+    target_layers: str = setting(
+        "attn-mlp",
+        "Layers",
+        help="attn: attention only. attn-mlp: all of the transformers, as the guide's LoRA. full: "
+        "the convolutions too.",
+        choices=TARGET_LAYERS,
+        more=True,
+    )
+    network_dropout: float = setting(
+        0.0,
+        "Network dropout",
+        help="Chance of each input of the network to be left out in a step.",
+        minimum=0,
+        maximum=0.99,
+        more=True,
+    )
+    rank_dropout: float = setting(
+        0.0,
+        "Rank dropout",
+        help="Chance of each of the network's dims to be left out in a step.",
+        minimum=0,
+        maximum=0.99,
+        more=True,
+    )
+    module_dropout: float = setting(
+        0.0,
+        "Module dropout",
+        help="Chance of each layer's network to be left out in a step.",
+        minimum=0,
+        maximum=0.99,
+        more=True,
+    )
+    wd_on_output: bool = setting(
+        False,
+        "DoRA by rows",
+        help="As in the DoRA paper, by rows instead of columns. A1111 draws such files wrongly.",
+        more=True,
+    )
+    factor: int = setting(
+        -1,
+        "LoKr factor",
+        help="How a LoKr's two factors share a layer's size; -1 makes them as equal as possible.",
+        minimum=-1,
+        maximum=4096,
+        more=True,
+    )
+    decompose_both: bool = setting(False, "LoKr: decompose both", help="Smaller still.", more=True)
+    network_weights: str = setting(
+        "",
+        "Start from a LoRA",
+        help="An existing file of the same kind to go on from; empty begins with nothing.",
+        more=True,
+    )
+    dim_from_weights: bool = setting(
+        False,
+        "Dim from that file",
+        help="Takes dims, alphas and layers from the file instead of from here.",
+        more=True,
     )
     train_unet: bool = setting(True, "Train the U-Net", help="The part that draws.", more=True)
     train_text_encoder: bool = setting(

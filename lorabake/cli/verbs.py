@@ -1,65 +1,18 @@
-"""The headless front door: what the page does, from a terminal, through the same functions.
-
-Every verb takes `--json` and then prints one JSON object on stdout. Exit code 0: done; 1: one
-sentence on stderr says what happened and what to do; 2: wrong usage; 130: stopped.
-"""
+"""The verbs about bakes and grids."""
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from lorabake.core.errors import LorabakeError, RecipeError, Stopped
+from lorabake.cli.common import AsJson, Changes, RecipeName, WorkspaceDir, answer, app
+from lorabake.core.errors import LorabakeError, RecipeError
 from lorabake.core.workspace import Workspace
-
-app = typer.Typer(
-    name="lorabake",
-    help="From a folder of captioned pictures to a finished anime LoRA.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the recipe."),
-]
-RecipeName = Annotated[str, typer.Option("--recipe", help="A preset's name or a TOML file.")]
-WorkspaceDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--workspace", help="Where projects and models live (default: your user data folder)."
-    ),
-]
-
-
-def main() -> None:
-    """Run the command line; turns errors into one sentence and an exit code."""
-    try:
-        app(prog_name="lorabake")
-    except Stopped as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(stopped.exit_code)
-    except LorabakeError as error:
-        print(f"lorabake: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def answer(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]) -> None:
-    """Print a verb's result: one JSON object, or lines for a person."""
-    if as_json:
-        print(json.dumps(result, ensure_ascii=False, default=str))
-    else:
-        print("\n".join(lines()))
 
 
 def _tell(text: str) -> None:

@@ -1,0 +1,39 @@
+"""What the verbs of the command line share: the program, its usual options, how it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="lorabake",
+    help="From a folder of captioned pictures to a finished anime LoRA.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting of the recipe."),
+]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A preset's name or a TOML file.")]
+WorkspaceDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace", help="Where projects and models live (default: your user data folder)."
+    ),
+]
+
+
+def answer(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]) -> None:
+    """Print a verb's result: one JSON object, or lines for a person."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+    else:
+        print("\n".join(lines()))
