@@ -26,12 +26,13 @@ def test_every_optimizer_lowers_a_quadratic(name: str) -> None:
     """Two groups with rates of their own; one tensor is large enough for 8 bit."""
     large = torch.nn.Parameter(torch.full((64, 128), 2.0))
     small = torch.nn.Parameter(torch.full((3, 5), -2.0))
+    finds_its_rate = OPTIMIZERS[name].wants_equal_rates
     groups = [
-        {"params": [large], "lr": 0.1, "name": "unet"},
-        {"params": [small], "lr": 0.0, "name": "text_encoder_1"},
+        group(large, lr=1.0 if finds_its_rate else 0.1),
+        group(small, lr=0.0, name="text_encoder_1"),
     ]
     optimizer = build_optimizer(name, groups, {})
-    for _ in range(10):
+    for _ in range(100 if finds_its_rate else 10):
         optimizer.zero_grad()
         ((large - 1).square().sum() + (small - 1).square().sum()).backward()
         optimizer.step()
@@ -40,19 +41,36 @@ def test_every_optimizer_lowers_a_quadratic(name: str) -> None:
     assert [group["name"] for group in optimizer.param_groups] == ["unet", "text_encoder_1"]
 
 
+RENAMED = {"decouple": "weight_decouple", "use_bias_correction": "bias_correction"}
+NOT_IN_GROUPS = {"adafactor": {"beta1", "eps", "decay_rate", "clip_threshold"}}
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS.names)
 def test_every_setting_of_an_optimizer_reaches_it(name: str) -> None:
-    specs = setting_fields(OPTIMIZERS[name].settings)
-    args: dict[str, Any] = {
-        spec.name: [0.5 + 0.1 * n for n in range(len(spec.default))]
-        if spec.type == "floats"
-        else 0.003
-        for spec in specs
-    }
-    groups = [{"params": [torch.nn.Parameter(torch.ones(2, 2))], "lr": 0.1, "name": "unet"}]
-    built = build_optimizer(name, groups, args).param_groups[0]
+    args: dict[str, Any] = {}
+    for spec in setting_fields(OPTIMIZERS[name].settings):
+        if spec.type == "floats":
+            args[spec.name] = [0.5 + 0.1 * n for n in range(len(spec.default))]
+        elif spec.type == "bool":
+            args[spec.name] = not spec.default
+        elif spec.type == "int":
+            args[spec.name] = 7
+        else:
+            args[spec.name] = -0.5 if spec.maximum == 0 else 0.003
+    optimizer = build_optimizer(name, [group(torch.nn.Parameter(torch.ones(2, 2)))], args)
+    built = optimizer.param_groups[0]
     for key, value in args.items():
-        assert built[key] == (pytest.approx(tuple(value)) if isinstance(value, list) else value)
+        if key not in NOT_IN_GROUPS.get(name, ()):
+            found = built["d" if (name, key) == ("dadapt_adam", "d0") else RENAMED.get(key, key)]
+            assert found == (pytest.approx(tuple(value)) if isinstance(value, list) else value)
+    if name == "adafactor":
+        assert built["betas"][0] == 0.003
+        assert (built["eps1"], built["eps2"]) == (0.5, 0.6)
+        assert (optimizer.decay_rate, optimizer.clip_threshold) == (-0.5, 0.003)
+
+
+def group(*weights: torch.nn.Parameter, lr: float = 1e-3, name: str = "unet") -> dict[str, Any]:
+    return {"params": list(weights), "lr": lr, "name": name}
 
 
 def came_written_out(

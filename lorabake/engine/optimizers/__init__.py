@@ -7,15 +7,41 @@ from typing import TYPE_CHECKING, Any
 from lorabake.core.errors import RecipeError
 from lorabake.core.registry import Registry
 from lorabake.core.settings import from_mapping, setting_fields
-from lorabake.engine.optimizers import adamw, adamw8bit, came
+from lorabake.engine.optimizers import (
+    adafactor,
+    adamw,
+    adamw8bit,
+    adamw_schedulefree,
+    came,
+    dadapt_adam,
+    lion,
+    prodigy,
+)
 from lorabake.engine.optimizers.optimizer import Optimizer, ParamGroups
 
 if TYPE_CHECKING:
     import torch
 
-OPTIMIZERS = Registry("optimizer", adamw.ENTRY, adamw8bit.ENTRY, came.ENTRY)
+OPTIMIZERS = Registry(
+    "optimizer",
+    adamw.ENTRY,
+    adamw8bit.ENTRY,
+    came.ENTRY,
+    prodigy.ENTRY,
+    adafactor.ENTRY,
+    lion.ENTRY,
+    adamw_schedulefree.ENTRY,
+    dadapt_adam.ENTRY,
+)
 
-__all__ = ["OPTIMIZERS", "Optimizer", "ParamGroups", "build_optimizer", "optimizer_settings"]
+__all__ = [
+    "OPTIMIZERS",
+    "Optimizer",
+    "ParamGroups",
+    "build_optimizer",
+    "optimizer_settings",
+    "schedule_of",
+]
 
 
 def optimizer_settings(name: str, args: dict[str, Any]) -> Any:
@@ -35,3 +61,8 @@ def optimizer_settings(name: str, args: dict[str, Any]) -> Any:
 def build_optimizer(name: str, groups: ParamGroups, args: dict[str, Any]) -> torch.optim.Optimizer:
     """The optimizer of a recipe for parameter groups that carry their own lr."""
     return OPTIMIZERS[name].build(groups, optimizer_settings(name, args))
+
+
+def schedule_of(optimizer: str, lr_scheduler: str) -> str:
+    """The schedule a recipe really follows: an optimizer that needs none keeps its rate constant."""
+    return "constant_with_warmup" if OPTIMIZERS[optimizer].own_schedule else lr_scheduler

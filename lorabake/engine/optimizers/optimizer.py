@@ -10,14 +10,33 @@ if TYPE_CHECKING:
     import torch
 
 ParamGroups = list[dict[str, Any]]
-"""[{"params": [Tensor, …], "lr": float, "name": "unet"}, …]"""
+"""[{"params": [Tensor, …], "lr": float, "name": "unet"}, …]; lr may be set anew before each step."""
+
+
+def plain_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """The rate of each group as it was set."""
+    return {group["name"]: float(group["lr"]) for group in optimizer.param_groups}
+
+
+def distance_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """d × lr of each group: what is learned with after the optimizer's own estimate d."""
+    return {group["name"]: group["d"] * float(group["lr"]) for group in optimizer.param_groups}
+
+
+def one_set_of_weights(optimizer: torch.optim.Optimizer, on: bool) -> None:
+    """Most optimizers train the very weights that are saved."""
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer by name: its own settings and how to build it.
+    """An optimizer by name: its own settings, how to build it, and how it differs from the others.
 
-    build(groups, settings) raises DeviceError when the library behind it is missing.
+    build(groups, settings) raises DeviceError when the library behind it is missing or cannot run.
+    effective_rates(optimizer): by group, the rate it really learns with.
+    training(optimizer, on): puts the weights to train (on) or to save and look at (off) in place;
+    train, and save a state to go on from, only while it is on.
+    own_schedule: it needs no falling schedule; its rate stays constant after the warm-up.
+    wants_equal_rates: it finds one rate for all groups, so that their own should be equal, near 1.
     """
 
     name: str
@@ -25,3 +44,7 @@ class Optimizer:
     help: str
     settings: type
     build: Callable[[ParamGroups, Any], torch.optim.Optimizer]
+    effective_rates: Callable[[torch.optim.Optimizer], dict[str, float]] = plain_rates
+    training: Callable[[torch.optim.Optimizer, bool], None] = one_set_of_weights
+    own_schedule: bool = False
+    wants_equal_rates: bool = False
