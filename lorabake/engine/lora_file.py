@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING, Any
 from lorabake.core.errors import ModelFileError, TrainingError
 from lorabake.core.files import atomic_writer
 from lorabake.engine.checkpoint_file import read_header
+from lorabake.engine.networks.file_keys import (
+    LABELS,
+    LORA,
+    is_network,
+    kind_of,
+    layers_of,
+    weighty,
+)
+from lorabake.engine.networks.norms import delta_norms, is_wide, rank_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-DOWN, UP, ALPHA = ".lora_down.weight", ".lora_up.weight", ".alpha"
 MAX_BYTES = 4 * 2**30  # far above any LoRA; it is read into memory as a whole
 _LEGACY_START, _LEGACY_LENGTH = 0x100000, 0x10000
 _DTYPE_NAMES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
@@ -73,7 +81,7 @@ def read_lora(path: Path) -> dict[str, Tensor]:
     header = read_header(path)
     if header.file_bytes > MAX_BYTES:
         raise ModelFileError(f"{path.name} is too large for a LoRA. Is it a whole model?")
-    if not any(name.endswith(DOWN) for name in header.tensors):
+    if not is_network(header.tensors):
         raise ModelFileError(f"{path.name} holds no LoRA that can be loaded. Choose another file.")
     return dict(load(path.read_bytes()))
 
@@ -100,30 +108,12 @@ def legacy_hash(data: bytes) -> str:
     return hashlib.sha256(part).hexdigest()[:8]
 
 
-def delta_norms(tensors: Mapping[str, Tensor]) -> dict[str, float]:
-    """‖ΔW‖ of each layer, ΔW = alpha / r · up @ down, without making ΔW.
-
-    ‖up @ down‖² is the sum of the products of the two r × r Gram matrices.
-    """
-    norms: dict[str, float] = {}
-    for key, down in tensors.items():
-        name = key.removesuffix(DOWN)
-        if name == key or name + UP not in tensors:
-            continue
-        rows = down.flatten(1).double()  # (r, C)
-        columns = tensors[name + UP].flatten(1).double()  # (D, r)
-        alpha = float(tensors[name + ALPHA]) if name + ALPHA in tensors else 0.0
-        scale = (alpha or len(rows)) / len(rows)
-        square = float(((columns.T @ columns) * (rows @ rows.T)).sum())
-        norms[name] = abs(scale) * math.sqrt(max(square, 0.0))
-    return norms
-
-
 def inspect_lora(path: Path) -> dict[str, Any]:
     """What a LoRA file is, as plain values: family, network, ranks, hashes, notes, how strong."""
     header = read_header(path)
     tensors = read_lora(path)
     norms = delta_norms(tensors)
+    layers = weighty(layers_of(tensors))
     names = set(norms)
     finite = all(bool(tensor.isfinite().all()) for tensor in tensors.values())
     total = math.sqrt(sum(norm * norm for norm in norms.values())) if finite else None
@@ -134,17 +124,13 @@ def inspect_lora(path: Path) -> dict[str, Any]:
         "mib": round(header.file_bytes / 2**20, 3),
         "family": _family(names),
         "base_model": header.metadata.get("ss_sd_model_name"),
-        "network": _network_kind(tensors),
-        "rank": _common(
-            len(t) for key, t in tensors.items() if key.endswith(DOWN) and not _wide(t)
-        ),
-        "conv_rank": _common(
-            len(t) for key, t in tensors.items() if key.endswith(DOWN) and _wide(t)
-        ),
+        "network": _network_kind(layers),
+        "rank": _common(rank_of(layer) for layer in layers.values() if not is_wide(layer)),
+        "conv_rank": _common(rank_of(layer) for layer in layers.values() if is_wide(layer)),
         "alpha": _common(
-            float(t)
-            for key, t in tensors.items()
-            if key.endswith(ALPHA) and not _wide(tensors.get(key.removesuffix(ALPHA) + DOWN))
+            float(layer["alpha"])
+            for layer in layers.values()
+            if "alpha" in layer and not is_wide(layer)
         ),
         "dtype": _common(info.dtype for info in header.tensors.values()),
         "keys": len(tensors),
@@ -227,14 +213,9 @@ def _check(path: Path, tensors: Mapping[str, Tensor], expected: str) -> SavedLor
     return SavedLora(path, expected, len(norms), header.file_bytes / 2**20, norm, warning)
 
 
-def _wide(down: Tensor | None) -> bool:
-    """True for a convolution wider than one pixel, which has a rank of its own."""
-    return down is not None and down.dim() == 4 and down.shape[-1] > 1
-
-
 def _common(values: Any) -> Any:
     """The one value that all have; a sorted list when they differ; None when there is none."""
-    distinct = sorted(set(values))
+    distinct = sorted(set(values) - {None})
     return distinct[0] if len(distinct) == 1 else distinct or None
 
 
@@ -246,7 +227,12 @@ def _family(names: set[str]) -> str | None:
     return None
 
 
-def _network_kind(tensors: Mapping[str, Tensor]) -> str:
-    if any(key.endswith(".dora_scale") for key in tensors):
-        return "DoRA"
-    return "LoCon" if any(key.endswith(DOWN) and _wide(t) for key, t in tensors.items()) else "LoRA"
+def _network_kind(layers: Mapping[str, Mapping[str, Tensor]]) -> str:
+    """ "LoRA", "LoCon", "DoRA" …; of a file of several kinds all of them."""
+    labels = set()
+    for name, layer in layers.items():
+        kind = kind_of(name, layer)
+        labels.add("LoCon" if kind == LORA and is_wide(layer) else LABELS[kind])
+    if "LoCon" in labels:
+        labels.discard("LoRA")  # its linear layers
+    return ", ".join(sorted(labels))

@@ -11,9 +11,9 @@ import torch
 
 from lorabake.core.errors import ModelFileError, RecipeError
 from lorabake.engine.families.model import Model
-from lorabake.engine.networks import NETWORKS, shortcuts
-from lorabake.engine.networks.lora import attach
-from lorabake.engine.networks.lora_network import LoraNetwork, network_for
+from lorabake.engine.networks import NETWORKS, attach, shortcuts
+from lorabake.engine.networks.attaching import network_for
+from lorabake.engine.networks.network import LayeredNetwork
 from lorabake.engine.networks.settings import NETWORK_TYPES, NetworkSettings
 from lorabake.engine.networks.switch import LoraSwitch
 from lorabake.engine.networks.targets import Target, find_targets
@@ -48,7 +48,7 @@ def model() -> Any:
     return tiny_model()
 
 
-def filled(network: LoraNetwork, seed: int = 0) -> LoraNetwork:
+def filled(network: LayeredNetwork, seed: int = 0) -> LayeredNetwork:
     """A network that does something: random up weights."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -87,7 +87,7 @@ def merged_weight(layer: Any, weight: float) -> torch.Tensor:
     return base + delta.view_as(base)
 
 
-def merge(network: LoraNetwork, weight: float) -> None:
+def merge(network: LayeredNetwork, weight: float) -> None:
     merged = {name: merged_weight(layer, weight) for name, layer in network.layers.items()}
     bases = {name: layer.base_layer for name, layer in network.layers.items()}
     network.detach()
@@ -126,7 +126,7 @@ def test_many_weights_in_one_batch_equal_one_by_one(
     """Every shortcut against the plain way through the layers."""
     monkeypatch.setattr(shortcuts, "MOST_MERGED", 2**28 if merge else 0)
     monkeypatch.setattr(shortcuts, "LARGE_MAP", large_map)
-    state = filled(attach(tiny_model(), Options(conv_dim=conv, conv_alpha=1))).kohya_state()
+    state = filled(attach(tiny_model(), Options(conv_dim=conv, conv_alpha=1))).file_state()
     weights = [0.0, 0.5, 0.8, 1.0]
     with LoraSwitch(model) as switch:
         switch.load_state(state)
@@ -146,7 +146,7 @@ def test_many_weights_in_one_batch_equal_one_by_one(
 
 def test_what_layers_remember_is_forgotten_with_the_file(model: Any) -> None:
     """The same prompt, another file or weight: nothing of the answer before may be left."""
-    states = [filled(attach(tiny_model(), Options()), seed).kohya_state() for seed in (1, 2)]
+    states = [filled(attach(tiny_model(), Options()), seed).file_state() for seed in (1, 2)]
     inputs = unet_input(2)
     pictures = []
     with LoraSwitch(model) as switch, torch.inference_mode():
@@ -263,12 +263,12 @@ def test_training_can_leave_out_the_text_encoders_or_the_unet(model: Any) -> Non
 
 
 def test_a_layer_starts_the_same_whatever_else_is_trained() -> None:
-    one = attach(tiny_model(), Options(), seed=3).kohya_state(torch.float32)
+    one = attach(tiny_model(), Options(), seed=3).file_state(torch.float32)
     two = attach(tiny_model(), Options(conv_dim=2, train_text_encoder=False), seed=3)
-    shared = [name for name in two.kohya_state() if name in one and "lora_down" in name]
+    shared = [name for name in two.file_state() if name in one and "lora_down" in name]
     assert len(shared) > 30
-    assert all(torch.equal(one[name], two.kohya_state(torch.float32)[name]) for name in shared)
-    other = attach(tiny_model(), Options(), seed=4).kohya_state(torch.float32)
+    assert all(torch.equal(one[name], two.file_state(torch.float32)[name]) for name in shared)
+    other = attach(tiny_model(), Options(), seed=4).file_state(torch.float32)
     assert not torch.equal(one[shared[0]], other[shared[0]])
 
 
@@ -282,7 +282,7 @@ def test_the_start_is_kaiming_uniform_and_zero(model: Any) -> None:
 
 def test_names_and_shapes_are_those_other_programs_read(model: Any) -> None:
     network = attach(model, Options(network_dim=4, conv_dim=3, conv_alpha=1))
-    state = network.kohya_state()
+    state = network.file_state()
     assert list(state) == sorted(state)
     assert {t.dtype for t in state.values()} == {torch.float16}
     shapes = {name: tuple(t.shape) for name, t in state.items()}
@@ -385,23 +385,23 @@ def test_the_training_state_comes_back_to_the_bit(model: Any) -> None:
 
 
 def test_a_file_without_alpha_has_scale_one(model: Any) -> None:
-    state = filled(attach(model, Options())).kohya_state()
+    state = filled(attach(model, Options())).file_state()
     plain = {name: tensor for name, tensor in state.items() if not name.endswith(".alpha")}
     with LoraSwitch(tiny_model()) as switch:
         switch.load_state(state)
         assert switch.network is not None
-        assert {layer.scaling["default"] for layer in switch.network.layers.values()} == {0.5}
+        assert {layer.scaling for layer in switch.network.layers.values()} == {0.5}
         switch.load_state(plain)
-        assert {layer.scaling["default"] for layer in switch.network.layers.values()} == {1.0}
+        assert {layer.scaling for layer in switch.network.layers.values()} == {1.0}
 
 
 def test_the_switch_swaps_files_in_place_and_leaves_the_base_as_it_was(model: Any) -> None:
     before = run(model)
     states = [
-        filled(attach(tiny_model(), Options(conv_dim=3)), seed).kohya_state(torch.float32)
+        filled(attach(tiny_model(), Options(conv_dim=3)), seed).file_state(torch.float32)
         for seed in (1, 2)
     ]
-    other_rank = filled(attach(tiny_model(), Options(network_dim=2)), 3).kohya_state(torch.float32)
+    other_rank = filled(attach(tiny_model(), Options(network_dim=2)), 3).file_state(torch.float32)
     fresh = []
     for state in (*states, other_rank):
         with LoraSwitch(model) as switch:
@@ -427,9 +427,11 @@ def test_a_lora_of_another_kind_of_model_is_refused(model: Any) -> None:
     }
     with pytest.raises(ModelFileError, match="another kind of model"):
         LoraSwitch(model).load_state(state)
-    with pytest.raises(ModelFileError, match="not a plain LoRA"):
+    with pytest.raises(ModelFileError, match="not a LoRA of a known kind"):
+        LoraSwitch(model).load_state({"x.oft_blocks": torch.ones(1)})
+    with pytest.raises(ModelFileError, match="incomplete"):
         LoraSwitch(model).load_state({"x.hada_w1_a": torch.ones(1)})
-    right = attach(tiny_model(), Options()).kohya_state()
+    right = attach(tiny_model(), Options()).file_state()
     name = next(name for name in right if name.endswith("lora_up.weight"))
     right[name] = torch.ones(5, 4)
     with pytest.raises(ModelFileError, match="in the LoRA and"):
@@ -447,7 +449,7 @@ def test_every_registered_network_can_be_put_on_a_model() -> None:
     assert NETWORKS.names == NETWORK_TYPES
     for entry in NETWORKS:
         assert entry.label
-        entry.attach(tiny_model("sd15"), Options(train_text_encoder=False), 0)
+        attach(tiny_model("sd15"), Options(type=entry.name, train_text_encoder=False), 0)
 
 
 def test_the_list_of_networks_costs_no_torch(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Quicker ways through LoRA layers while pictures are rendered and nothing is trained.
 
-A row of a grid is one batch in which every picture has a weight of its own. All ways give what
-`LoraLayer.compute` gives for each picture alone; which one is quickest was measured.
+A row of a grid is one batch in which every picture has a weight of its own. All ways give what a
+layer's `compute` gives for each picture alone; which one is quickest was measured.
 
 N weights in a row, B = k N pictures in a batch ([uncond row, cond row]: k = 2), T tokens,
 C channels in, D channels out, r rank
@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lorabake.engine.networks.lora_layers import LoraLayer
+from lorabake.engine.networks.layer import NetworkLayer
+from lorabake.engine.networks.lora_layers import LowRankLayer
 
 MOST_MERGED = 2**28  # bytes of merged copies for a whole row; a larger model has no room for them
 LARGE_MAP = 256  # pixels from which groups of merged weights beat three convolutions
@@ -40,9 +41,9 @@ class Remembered:
 
 
 class Merged:
-    """One weight for all: (W + weight · alpha / r · up @ down) x."""
+    """One weight for all: (W + weight · (W′ − W)) x."""
 
-    def __init__(self, layer: LoraLayer, weight: float) -> None:
+    def __init__(self, layer: NetworkLayer, weight: float) -> None:
         self.base: Any = layer.base_layer
         self.weight = _merged(layer, [weight])[0]
 
@@ -56,12 +57,12 @@ class Merged:
 class Row:
     """W x + (weight · alpha / r · up) (down x), with an `up` for each picture."""
 
-    def __init__(self, layer: LoraLayer, weights: Sequence[float]) -> None:
+    def __init__(self, layer: LowRankLayer, weights: Sequence[float]) -> None:
+        assert layer.settled is not None
         self.base: Any = layer.base_layer
-        self.down = layer.down.detach()
-        scales = torch.tensor(weights, device=self.down.device) * (layer.alpha / layer.rank)
-        up = layer.up.detach().flatten(1).float()  # (D, r)
-        self.ups = (scales.view(-1, 1, 1) * up).to(self.down.dtype)  # (N, D, r)
+        self.down, up = layer.settled
+        scales = torch.tensor(weights, device=self.down.device) * layer.scaling
+        self.ups = (scales.view(-1, 1, 1) * up.flatten(1).float()).to(self.down.dtype)  # (N, D, r)
 
     def __call__(self, x: Tensor) -> Tensor:
         result: Tensor = self.base(x)
@@ -83,13 +84,28 @@ class Row:
         return self.ups
 
 
+class Through:
+    """base(x) + weight · added(x) for networks of other kinds, with a weight for each picture."""
+
+    def __init__(self, layer: NetworkLayer, weights: Sequence[float]) -> None:
+        self.layer = layer
+        self.weights = torch.tensor(weights, device=layer.weight.device)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        assert len(x) % len(self.weights) == 0, f"{len(x)} for {len(self.weights)} weights"
+        weights = self.weights.repeat(len(x) // len(self.weights))
+        base: Tensor = self.layer.base_layer(x)
+        shape = (-1, *[1] * (base.dim() - 1))
+        return torch.addcmul(base, self.layer.added(x), weights.view(shape).to(base.dtype))
+
+
 class MergedConvRow:
     """A convolution merged with each weight; the pictures of a row become groups of one picture.
 
     Small maps, whose groups would be too small to be quick, are left to `otherwise`.
     """
 
-    def __init__(self, layer: LoraLayer, weights: Sequence[float], otherwise: Shortcut) -> None:
+    def __init__(self, layer: NetworkLayer, weights: Sequence[float], otherwise: Shortcut) -> None:
         self.base: Any = layer.base_layer
         self.otherwise = otherwise
         self.count = len(weights)
@@ -109,17 +125,18 @@ class MergedConvRow:
         return result.view(batch, -1, *result.shape[2:])
 
 
-def shortcut_for(layer: LoraLayer, weights: Sequence[float], *, merge: bool) -> Shortcut | None:
+def shortcut_for(layer: NetworkLayer, weights: Sequence[float], *, merge: bool) -> Shortcut | None:
     """The quickest way through a layer for a row of these weights; None: the usual one."""
     if len(set(weights)) == 1:
         return Merged(layer, weights[0]) if merge and weights[0] else None
-    row = Row(layer, weights)
-    if merge and isinstance(layer.base_layer, nn.Conv2d) and layer.down.shape[-1] > 1:
+    low_rank = isinstance(layer, LowRankLayer) and layer.settled is not None
+    row: Shortcut = Row(layer, weights) if low_rank else Through(layer, weights)  # type: ignore[arg-type]
+    if merge and not layer.linear and layer.weight.shape[-1] > 1:
         return MergedConvRow(layer, weights, row)
     return row
 
 
-def worth_merging(layers: Sequence[LoraLayer], weights: int) -> bool:
+def worth_merging(layers: Sequence[NetworkLayer], weights: int) -> bool:
     """Whether merged copies are small. In half precision they would round the LoRA away."""
     bases: list[Any] = [layer.base_layer for layer in layers]
     if any(base.weight.dtype != torch.float32 for base in bases):
@@ -127,12 +144,9 @@ def worth_merging(layers: Sequence[LoraLayer], weights: int) -> bool:
     return sum(base.weight.nbytes for base in bases) * weights <= MOST_MERGED
 
 
-def _merged(layer: LoraLayer, weights: Sequence[float]) -> Tensor:
+def _merged(layer: NetworkLayer, weights: Sequence[float]) -> Tensor:
     """(N, *W.shape)"""
-    base: Any = layer.base_layer
-    up, down = layer.up.detach().flatten(1), layer.down.detach().flatten(1)
-    delta = (up @ down) * (layer.alpha / layer.rank)
+    delta = layer.delta()
     strengths = torch.tensor(weights, dtype=delta.dtype, device=delta.device)
-    shape = (len(weights), *[1] * base.weight.dim())
-    merged: Tensor = base.weight + strengths.view(shape) * delta.view_as(base.weight)
+    merged: Tensor = layer.weight + strengths.view(-1, *[1] * delta.dim()) * delta
     return merged

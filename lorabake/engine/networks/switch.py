@@ -9,7 +9,9 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from lorabake.engine.networks.lora_network import LoraNetwork, layout, network_for
+from lorabake.engine.networks.attaching import layout, network_for
+from lorabake.engine.networks.layer import Shape
+from lorabake.engine.networks.network import LayeredNetwork
 from lorabake.engine.networks.shortcuts import Remembered, shortcut_for, worth_merging
 from lorabake.engine.networks.targets import PARTS, UNET
 
@@ -30,8 +32,8 @@ class LoraSwitch:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.network: LoraNetwork | None = None
-        self._layout: Mapping[str, int] = {}
+        self.network: LayeredNetwork | None = None
+        self._layout: Mapping[str, Shape] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -45,27 +47,24 @@ class LoraSwitch:
         self.detach()
 
     def load(self, path: Path) -> None:
-        """Puts this file's LoRA on the model instead of the one before."""
+        """Puts this file's network on the model instead of the one before."""
         from lorabake.engine.lora_file import read_lora
 
         self.load_state(read_lora(path))
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """The same from tensors by their names in a file."""
-        ranks = layout(state)
-        if self.network is None or ranks != self._layout:
+        shapes = layout(state)
+        if self.network is None or shapes != self._layout:
             self.detach()
             self.network = network_for(self.model, state)
-            for layer in self.network.layers.values():
-                # computing in the model's own precision: no cast in each forward pass
-                layer.requires_grad_(False)
-                base: Any = layer.base_layer
-                layer.lora_A.to(base.weight.dtype)
-                layer.lora_B.to(base.weight.dtype)
-            self._layout = ranks
+            self._layout = shapes
         else:
-            self.network.load_kohya_state(state)
-            self._forget()
+            self.network.load_file_state(state)
+        for layer in self.network.layers.values():
+            layer.requires_grad_(False)
+            layer.shortcut = None  # it was of the file and weights before
+            layer.settle()
 
     @property
     def changes_text(self) -> bool:
@@ -97,12 +96,6 @@ class LoraSwitch:
         """The weight in the text encoders, for the prompts that are encoded next."""
         if self.network is not None:
             self.network.set_weight(weight, [part for part in PARTS if part != UNET])
-
-    def _forget(self) -> None:
-        """Shortcuts are of the file and weights before."""
-        if self.network is not None:
-            for layer in self.network.layers.values():
-                layer.shortcut = None
 
     def detach(self) -> None:
         if self.network is not None:

@@ -39,10 +39,17 @@ class Target:
         return self.kernel > 1
 
 
-def find_targets(model: Any, *, parts: tuple[str, ...] = PARTS, conv: bool = False) -> list[Target]:
-    """The layers of a loaded model that a LoRA is put on, in the model's own order.
+def find_targets(
+    model: Any,
+    *,
+    parts: tuple[str, ...] = PARTS,
+    conv: bool = False,
+    layers: str = "attn-mlp",
+) -> list[Target]:
+    """The layers of a loaded model that a network is put on, in the model's own order.
 
     conv: also the U-Net's residual blocks and its up- and downsamplers (a "LoCon").
+    layers: "attn" for the projections of the attentions alone; otherwise all of the transformers.
     """
     found: list[Target] = []
     for part in parts:
@@ -52,7 +59,7 @@ def find_targets(model: Any, *, parts: tuple[str, ...] = PARTS, conv: bool = Fal
         rename = _file_names(model, part)
         found += [
             Target(rename(path), part, path, kernel)
-            for path, kernel in _layers(module, part, conv=conv)
+            for path, kernel in _layers(module, part, conv=conv, attention=layers == "attn")
         ]
     return found
 
@@ -63,29 +70,33 @@ def part_of(model: Any, part: str) -> nn.Module | None:
     return getattr(model, attribute) if model.has(attribute) else None
 
 
-def _layers(module: nn.Module, part: str, *, conv: bool) -> Iterator[tuple[str, int]]:
+def _layers(
+    module: nn.Module, part: str, *, conv: bool, attention: bool
+) -> Iterator[tuple[str, int]]:
     """Path and kernel side of each layer to train."""
     from torch.nn import Conv2d, Linear
 
     inside = _unet_block if part == UNET else _text_block
     for path, layer in module.named_modules():
-        if isinstance(layer, Linear) and inside(path, conv):
+        if not inside(path, conv, attention):
+            continue
+        if isinstance(layer, Linear):
             yield path, 0
-        elif isinstance(layer, Conv2d) and inside(path, conv):
+        elif isinstance(layer, Conv2d):
             side = int(layer.kernel_size[0])
             if conv or side == 1:
                 yield path, side
 
 
-def _unet_block(path: str, conv: bool) -> bool:
+def _unet_block(path: str, conv: bool, attention: bool) -> bool:
     if ".attentions." in path:
-        return True
+        return not attention or ".attn1." in path or ".attn2." in path
     blocks = (".resnets.", ".downsamplers.", ".upsamplers.")
     return conv and any(block in path for block in blocks)
 
 
-def _text_block(path: str, _conv: bool) -> bool:
-    return ".self_attn." in path or ".mlp." in path
+def _text_block(path: str, _conv: bool, attention: bool) -> bool:
+    return ".self_attn." in path or (".mlp." in path and not attention)
 
 
 def _file_names(model: Any, part: str) -> Callable[[str], str]:
