@@ -270,9 +270,7 @@ def words(keep_tokens: int, shuffle: bool) -> list[list[str]]:
     tags = tuple(f"tag {n}" for n in range(12))
     images = train_images(dataset(concept(4, 1, "kafka", tags)), recipe)
     batches = epoch_batches(images, epoch=1, batch_size=2, seed=23)
-    return [
-        text.split(", ") for batch in batches for text in captions_of(batch, recipe.captions, 23)
-    ]
+    return [text.split(", ") for batch in batches for text in captions_of(batch, 23)]
 
 
 def test_a_trigger_word_stays_in_front() -> None:

@@ -52,18 +52,80 @@ def cover_size(size: Size, bucket: Size) -> Size:
     return max(bucket[0], int(width * scale + 0.5)), bucket[1]
 
 
-def letterbox_offset(size: Size, bucket: Size) -> Size:
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture goes: it is resized to `resized`, and `bucket` is cut out of that."""
+
+    bucket: Size
+    resized: Size
+
+
+def fit_into(size: Size, buckets: Sequence[Size]) -> Fit:
+    """The nearest bucket of a list; small pictures are enlarged to cover it."""
+    bucket = select_bucket(size, buckets)
+    return Fit(bucket, cover_size(size, bucket))
+
+
+def fit_without_enlarging(size: Size, *, resolution: int, step: int) -> Fit:
+    """A bucket of the picture's own size, cut down to multiples of `step` px.
+
+    Only what has more than `resolution`² px is shrunk, and then so that one side is a multiple of
+    `step`: the one with which the aspect ratio comes out nearer, the height when both are equal.
+    There is no shortest and no longest side. As the guide's trainer does, except that a side
+    shorter than `step`, over which that trainer falls, is enlarged to it.
+    """
+    width, height = size
+    resized = size
+    if width * height > resolution * resolution:
+        resized = _shrunk_to_area(width / height, resolution * resolution, step)
+    if min(resized) < step:
+        bucket = max(step, _cut(resized[0], step)), max(step, _cut(resized[1], step))
+        return Fit(bucket, cover_size(size, bucket))
+    return Fit((_cut(resized[0], step), _cut(resized[1], step)), resized)
+
+
+def _shrunk_to_area(aspect: float, area: int, step: int) -> Size:
+    """The size of about `area` px with one side a multiple of `step`; aspect: width / height."""
+    wide = sqrt(area * aspect)
+    high = area / wide
+    width = _rounded(wide, step)
+    height_for_width = _rounded(width / aspect, step)
+    height = _rounded(high, step)
+    width_for_height = _rounded(height * aspect, step)
+    if not height_for_width or not height:  # so flat that no height is left
+        return max(step, width), max(1, int(width / aspect + 0.5))
+    if not width:
+        return max(1, int(height * aspect + 0.5)), max(step, height)
+    by_width = abs(width / height_for_width - aspect)
+    by_height = abs(width_for_height / height - aspect)
+    if by_width < by_height:
+        return width, int(width / aspect + 0.5)
+    return int(height * aspect + 0.5), height
+
+
+def _cut(side: int, step: int) -> int:
+    return side - side % step
+
+
+def _rounded(side: float, step: int) -> int:
+    """To the nearest px, then down to a multiple of `step`: kohya's round_to_steps."""
+    return _cut(int(side + 0.5), step)
+
+
+def letterbox_offset(size: Size, bucket: Size, *, flipped: bool = False) -> Size:
     """(left, top) of the picture if it were fitted inside the bucket, as SDXL is told of the crop.
 
     The guide's trainer passes this instead of the true crop, and every anime LoRA was trained so:
     a 1000 × 1500 picture in the 832 × 1216 bucket gives (10, 0) although 16 rows were cut off.
+    For a mirrored picture left and right change places: left is the bucket's width − right.
     """
     width, height = size
     if width / height > bucket[0] / bucket[1]:
         fitted = bucket[0] / width * height
         return 0, max(0, int((bucket[1] - fitted) / 2))
     fitted = bucket[1] / height * width
-    return max(0, int((bucket[0] - fitted) / 2)), 0
+    left = max(0, int((bucket[0] - fitted) / 2))
+    return max(0, int(bucket[0] - (left + fitted))) if flipped else left, 0
 
 
 @dataclass(frozen=True)
@@ -77,13 +139,11 @@ class Bucket:
     batches: int
 
 
-def fill_buckets(
-    images: Iterable[tuple[Size, int]], buckets: Sequence[Size], batch_size: int
-) -> list[Bucket]:
-    """Buckets in use for pictures given as (size, repeats). A batch never mixes buckets."""
+def fill_buckets(images: Iterable[tuple[Size, int]], batch_size: int) -> list[Bucket]:
+    """Buckets in use, sorted, for pictures given as (bucket, repeats). A batch never mixes them."""
     counts: dict[Size, list[int]] = {}
-    for size, repeats in images:
-        count = counts.setdefault(select_bucket(size, buckets), [0, 0])
+    for bucket, repeats in images:
+        count = counts.setdefault(bucket, [0, 0])
         count[0] += 1
         count[1] += repeats
     return [

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from lorabake.core.errors import DatasetError
 from lorabake.core.files import atomic_write_bytes
@@ -58,12 +56,6 @@ class StaleCaption(DatasetError):
         self.my_text = my_text
 
 
-class Shuffler(Protocol):
-    """random.Random or numpy's Generator."""
-
-    def shuffle(self, x: list[str], /) -> None: ...
-
-
 def parse_caption(text: str) -> Caption:
     """Tags of the first line that has any; trainers read one line only."""
     for line in text.splitlines():
@@ -73,12 +65,10 @@ def parse_caption(text: str) -> Caption:
     return Caption()
 
 
-def training_caption(tags: Sequence[str], *, keep_tokens: int, shuffle: bool, rng: Shuffler) -> str:
-    """What the text encoders get: the first `keep_tokens` tags stay in front, the others mix."""
-    kept, others = list(tags[:keep_tokens]), list(tags[keep_tokens:])
-    if shuffle:
-        rng.shuffle(others)
-    return ", ".join(kept + others)
+def caption_lines(text: str) -> tuple[str, ...]:
+    """The lines that have tags, tidied up; all but the first are only used as wildcards."""
+    found = (parse_caption(line).text for line in text.splitlines())
+    return tuple(line for line in found if line)
 
 
 def caption_path(image_path: Path, extension: str = ".txt") -> Path:

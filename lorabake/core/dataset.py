@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from lorabake.core.caption import Caption, read_caption
-from lorabake.core.errors import DatasetError, ImageError
+from lorabake.core.caption import Caption, caption_lines, parse_caption, read_caption
+from lorabake.core.concept_settings import (
+    FILE_NAME,
+    MASK_FOLDER,
+    ConceptSettings,
+    read_concept_settings,
+)
+from lorabake.core.errors import DatasetError, ImageError, RecipeError
 from lorabake.core.files import replace, sync_folder
 from lorabake.core.image import (
     NOTES_TO_ACT_ON,
@@ -46,7 +52,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class DatasetImage:
-    """A picture to train on. width, height: px, upright; sha256: of the file's bytes."""
+    """A picture to train on. width, height: px, upright; sha256: of the file's bytes.
+
+    more_lines: of its caption file, for wildcards.
+    """
 
     path: Path
     width: int
@@ -54,17 +63,33 @@ class DatasetImage:
     sha256: str
     caption: Caption
     has_caption: bool
+    more_lines: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The caption and its other lines; () without a caption."""
+        return (self.caption.text, *self.more_lines) if self.caption.tags else ()
 
 
 @dataclass(frozen=True)
 class Concept:
-    """A folder of pictures, shown `repeats` times an epoch. trigger: the text after `N_`."""
+    """A folder of pictures, shown `repeats` times an epoch. trigger: the text after `N_`.
+
+    settings: what its concept.toml says. masks: the folder of its masks, if it has one.
+    """
 
     name: str
     folder: Path
     repeats: int
     trigger: str
     images: tuple[DatasetImage, ...]
+    settings: ConceptSettings = field(default_factory=ConceptSettings)
+    masks: Path | None = None
+
+    @property
+    def is_reg(self) -> bool:
+        """Regularisation: shown as often as the training pictures together."""
+        return self.settings.is_reg
 
 
 @dataclass(frozen=True)
@@ -79,8 +104,10 @@ class Dataset:
 
     @property
     def seen_per_epoch(self) -> int:
-        """Pictures shown in one epoch, repeats counted: the guide's T."""
-        return sum(concept.repeats * len(concept.images) for concept in self.concepts)
+        """Training pictures shown in one epoch, repeats counted: the guide's T."""
+        return sum(
+            concept.repeats * len(concept.images) for concept in self.concepts if not concept.is_reg
+        )
 
 
 def split_concept_name(name: str) -> tuple[int | None, str]:
@@ -130,38 +157,6 @@ def set_repeats(concept_folder: Path, repeats: int) -> Path:
     return renamed
 
 
-def freeze(dataset: Dataset) -> dict[str, Any]:
-    """The dataset as JSON, so that a run knows for ever what it was trained on."""
-    return {
-        "format": 1,
-        "root": str(dataset.root.absolute()),
-        "concepts": [
-            {
-                "name": concept.name,
-                "folder": _below(concept.folder, dataset.root),
-                "repeats": concept.repeats,
-                "trigger": concept.trigger,
-                "images": [_freeze_image(image, concept.folder) for image in concept.images],
-            }
-            for concept in dataset.concepts
-        ],
-    }
-
-
-def thaw(frozen: Mapping[str, Any]) -> Dataset:
-    """A dataset from `freeze`; DatasetError when somebody's hands were in the file."""
-    try:
-        if frozen["format"] != 1:
-            raise ValueError("a newer format")
-        root = Path(str(frozen["root"]))
-        concepts = tuple(_thaw_concept(item, root) for item in frozen["concepts"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(
-            f"The list of pictures of this run (dataset.json) is damaged: {error}. Prepare the run anew."
-        ) from error
-    return Dataset(root, concepts)
-
-
 @dataclass(frozen=True)
 class _Scan:
     index: Index | None
@@ -170,7 +165,9 @@ class _Scan:
 
     def concept(self, folder: Path) -> Concept:
         repeats, trigger = split_concept_name(folder.name)
-        paths = self._one_per_stem(self._pictures(folder))
+        settings = self._settings(folder)
+        masks = find_masks(folder, settings)
+        paths = self._one_per_stem(self._pictures(folder, masks))
         infos = self.index.probe_many(paths) if self.index else probe_many(paths)
         images = []
         for path, info in zip(paths, infos, strict=True):
@@ -179,14 +176,22 @@ class _Scan:
             else:
                 images.append(self._image(path, info))
         self._twins(images)
-        return Concept(folder.name, folder, repeats or 1, trigger, tuple(images))
+        return Concept(folder.name, folder, repeats or 1, trigger, tuple(images), settings, masks)
 
-    def _pictures(self, folder: Path) -> list[Path]:
+    def _settings(self, folder: Path) -> ConceptSettings:
+        try:
+            return read_concept_settings(folder)
+        except RecipeError as error:
+            text = f"{shown(folder.name)} is used without its own settings. {error}"
+            self._say(folder / FILE_NAME, text, "warning")
+            return ConceptSettings()
+
+    def _pictures(self, folder: Path, masks: Path | None) -> list[Path]:
         pictures, captions = [], []
         for path in _listed(folder):
             suffix = path.suffix.lower()
             if path.is_dir():
-                if _has_pictures(path):
+                if path != masks and _has_pictures(path):
                     self._say(path, _nested(path), "warning")
             elif is_picture_name(path.name):
                 pictures.append(path)
@@ -218,23 +223,32 @@ class _Scan:
     def _image(self, path: Path, info: ImageInfo) -> DatasetImage:
         for note, text in zip(info.notes, sentences(path, info.notes), strict=True):
             self._say(path, text, "warning" if note in NOTES_TO_ACT_ON else "note")
-        caption, has_caption = self._caption(path)
-        return DatasetImage(path, info.width, info.height, info.sha256, caption, has_caption)
+        lines = self._caption(path)
+        return DatasetImage(
+            path,
+            info.width,
+            info.height,
+            info.sha256,
+            parse_caption(lines[0]) if lines else Caption(),
+            bool(lines),
+            lines[1:],
+        )
 
-    def _caption(self, image: Path) -> tuple[Caption, bool]:
+    def _caption(self, image: Path) -> tuple[str, ...]:
+        """The lines of a picture's caption file that have tags."""
         path = image.with_suffix(self.caption_extension)
         try:
             found = read_caption(path)
         except DatasetError as error:
             self._say(path, str(error), "warning")
-            return Caption(), False
+            return ()
         if not found.caption.tags:
             what = "is empty" if found.exists else "is missing"
             text = f"The caption of {shown(image.name)} {what}: write its tags into {shown(path.name)}."
             self._say(image, text, "warning")
         elif found.note:
             self._say(path, found.note, "warning")
-        return found.caption, bool(found.caption.tags)
+        return caption_lines(found.text)
 
     def _twins(self, images: list[DatasetImage]) -> None:
         first: dict[str, Path] = {}
@@ -251,7 +265,7 @@ class _Scan:
 def _concept_folders(folder: Path, problems: list[Problem]) -> list[Path]:
     """The folder itself when pictures lie in it, else those below."""
     inside = _listed(folder)
-    below = [path for path in inside if path.is_dir()]
+    below = _without_masks([path for path in inside if path.is_dir()])
     numbered = [path for path in below if split_concept_name(path.name)[0]]
     loose = [path for path in inside if path.is_file() and is_picture_name(path.name)]
     if loose and not numbered:
@@ -267,6 +281,24 @@ def _concept_folders(folder: Path, problems: list[Problem]) -> list[Path]:
             text = f"The folder {name} has no number in front, so it counts once: rename it to 5_{name} for 5 repeats."
             problems.append(Problem(path, text, "warning"))
     return below
+
+
+def find_masks(folder: Path, settings: ConceptSettings) -> Path | None:
+    """The folder that holds a concept's masks: the one it names, `masks` inside, or NAME_mask."""
+    if settings.mask_folder:
+        places = [folder / settings.mask_folder, folder.parent / settings.mask_folder]
+    else:
+        places = [folder / MASK_FOLDER, folder.with_name(f"{folder.name}_mask")]
+    return next((place for place in places if place.is_dir() and place != folder), None)
+
+
+def _without_masks(folders: list[Path]) -> list[Path]:
+    """Folders below a dataset, without those that hold the masks of another."""
+    masks = set()
+    for folder in folders:
+        with suppress(RecipeError):  # named when the folder itself is looked at
+            masks.add(find_masks(folder, read_concept_settings(folder)))
+    return [folder for folder in folders if folder not in masks]
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -292,50 +324,3 @@ def _nested(folder: Path) -> str:
         f"The folder {shown(folder.name)} lies inside {shown(folder.parent.name)}, where folders are "
         "not looked into: move its pictures one level up."
     )
-
-
-def _freeze_image(image: DatasetImage, folder: Path) -> dict[str, Any]:
-    return {
-        "path": _below(image.path, folder),
-        "width": image.width,
-        "height": image.height,
-        "sha256": image.sha256,
-        "caption": image.caption.text,
-        "has_caption": image.has_caption,
-    }
-
-
-def _below(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
-
-
-def _thaw_concept(item: Mapping[str, Any], root: Path) -> Concept:
-    folder = _inside(root, item["folder"])
-    images = tuple(_thaw_image(image, folder) for image in item["images"])
-    repeats = _whole(item["repeats"], MAX_REPEATS)
-    return Concept(str(item["name"]), folder, repeats, str(item["trigger"]), images)
-
-
-def _thaw_image(item: Mapping[str, Any], folder: Path) -> DatasetImage:
-    tags = tuple(tag for part in str(item["caption"]).split(",") if (tag := part.strip()))
-    return DatasetImage(
-        path=_inside(folder, item["path"]),
-        width=_whole(item["width"], 16_384),
-        height=_whole(item["height"], 16_384),
-        sha256=str(item["sha256"]),
-        caption=Caption(tags),
-        has_caption=bool(item["has_caption"]),
-    )
-
-
-def _inside(root: Path, place: object) -> Path:
-    relative = Path(str(place))
-    if relative.is_absolute() or ".." in relative.parts:
-        raise ValueError(f"{shown(str(place))} leads out of its folder")
-    return root / relative
-
-
-def _whole(value: object, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise ValueError(f"{value!r} is not a number from 1 to {most}")
-    return value

@@ -258,23 +258,30 @@ def probe(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     }, b""
 
 
-def upright_rgb(image: Image.Image, data: bytes) -> Image.Image:
+Colour = tuple[int, int, int]
+WHITE: Colour = (255, 255, 255)
+
+
+def upright_rgb(image: Image.Image, data: bytes, matte: Colour = WHITE) -> Image.Image:
     turned = orientation(image, data)
     image.load()
-    rgb = to_rgb(image)
-    return rgb.transpose(TURNED[turned]) if turned in TURNED else rgb
+    return upright(to_rgb(image, matte), turned)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image, turned: int) -> Image.Image:
+    return image.transpose(TURNED[turned]) if turned in TURNED else image
+
+
+def to_rgb(image: Image.Image, matte: Colour) -> Image.Image:
     if image.mode == "CMYK":
         return cmyk_to_rgb(image)
     if image.mode.startswith("I"):
         return sixteen_bit_to_rgb(image)
     if may_be_transparent(image):
         pixels = image.convert("RGBA")
-        white = Image.new("RGB", pixels.size, "white")
-        white.paste(pixels, mask=pixels.getchannel("A"))
-        return white
+        below = Image.new("RGB", pixels.size, matte)
+        below.paste(pixels, mask=pixels.getchannel("A"))
+        return below
     return image.convert("RGB")
 
 
@@ -303,8 +310,21 @@ def sixteen_bit_to_rgb(image: Image.Image) -> Image.Image:
 
 
 def pixels(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    rgb = upright_rgb(open_picture(data), data)
+    red, green, blue = request["matte"]
+    rgb = upright_rgb(open_picture(data), data, (red, green, blue))
     return {"width": rgb.width, "height": rgb.height}, rgb.tobytes()
+
+
+def alpha(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    image = open_picture(data)
+    turned = orientation(image, data)
+    image.load()
+    if may_be_transparent(image):
+        solid = image.convert("RGBA").getchannel("A")
+    else:
+        solid = Image.new("L", image.size, 255)
+    solid = upright(solid, turned)
+    return {"width": solid.width, "height": solid.height}, solid.tobytes()
 
 
 def thumbnail(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -320,7 +340,12 @@ def thumbnail(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], byt
 
 
 Action = Callable[[bytes, dict[str, Any]], tuple[dict[str, Any], bytes]]
-ACTIONS: dict[str, Action] = {"probe": probe, "pixels": pixels, "thumbnail": thumbnail}
+ACTIONS: dict[str, Action] = {
+    "probe": probe,
+    "pixels": pixels,
+    "alpha": alpha,
+    "thumbnail": thumbnail,
+}
 
 if __name__ == "__main__":
     main()

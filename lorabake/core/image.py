@@ -6,6 +6,7 @@ so that the worst picture is an unreadable picture.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lorabake.core.decoder import Answer, DecoderFailure, decoders
-from lorabake.core.errors import ImageError
+from lorabake.core.errors import ImageError, RecipeError
 from lorabake.core.names import shown
 
 if TYPE_CHECKING:  # numpy costs a tenth of a second, which the page and the runner need not pay
@@ -25,13 +26,15 @@ RGB: TypeAlias = "NDArray[np.uint8]"  # (H, W, 3), sRGB
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif")
 THUMBNAIL_SIDE = 256  # px
+WHITE = "#ffffff"
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 # What is done to a picture without asking, and what to do if that is not wanted.
 NOTES = {
     "animated": "is animated: only its first frame is used; if you want another one, save it as PNG.",
     "cmyk": "has the colours of print (CMYK), converted for the screen: save it as RGB if they look wrong.",
     "16-bit": "has 16 bits per colour and is read with 8, which is all a model sees: nothing to do.",
-    "transparent": "has transparent areas, which become white: paint a background if you want another.",
+    "transparent": "has transparent areas, which become white, or the recipe's matte: paint a background if you want another.",
     "turned": "is stored turned (EXIF) and is used upright, as viewers show it: nothing to do.",
 }
 NOTES_TO_ACT_ON = frozenset({"animated", "cmyk", "transparent"})
@@ -95,19 +98,37 @@ def probe_many(
     return found
 
 
-def load_rgb(path: Path) -> RGB:
+def load_rgb(path: Path, matte: str = WHITE) -> RGB:
     """The pixels, upright, (H, W, 3) uint8.
 
-    Transparent areas are white, 16 bits become 8, CMYK goes through its colour profile, and of an
-    animation it is the first frame.
+    Transparent areas become `matte`, 16 bits become 8, CMYK goes through its colour profile, and
+    of an animation it is the first frame.
     """
+    return _pixels(path, {"do": "pixels", "matte": matte_colour(matte)}, 3)
+
+
+def load_alpha(path: Path) -> NDArray[np.uint8]:
+    """How solid each pixel is, upright, (H, W) uint8; all 255 without transparency."""
+    return _pixels(path, {"do": "alpha"}, 1)[:, :, 0]
+
+
+def matte_colour(text: str) -> tuple[int, int, int]:
+    """`#rrggbb` as three numbers; raises RecipeError for anything else."""
+    if not _COLOUR.fullmatch(text):
+        raise RecipeError(
+            f"The matte {shown(text)} is not a colour. Write it as #rrggbb, such as #ffffff for white."
+        )
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def _pixels(path: Path, request: dict[str, Any], channels: int) -> NDArray[np.uint8]:
     import numpy as np
 
-    answer = _ask(path, {"do": "pixels"})
+    answer = _ask(path, request)
     width, height = int(answer.header["width"]), int(answer.header["height"])
-    if len(answer.payload) != width * height * 3:
+    if len(answer.payload) != width * height * channels:
         raise ImageError(f"{shown(path.name)} could not be decoded. Save it anew as PNG.")
-    return np.frombuffer(answer.payload, dtype=np.uint8).reshape(height, width, 3)
+    return np.frombuffer(answer.payload, dtype=np.uint8).reshape(height, width, channels)
 
 
 def thumbnail(path: Path, side: int = THUMBNAIL_SIDE) -> bytes:
@@ -115,8 +136,16 @@ def thumbnail(path: Path, side: int = THUMBNAIL_SIDE) -> bytes:
     return bytes(_ask(path, {"do": "thumbnail", "side": side}).payload)
 
 
-def resize_cover(rgb: RGB, *, resized: tuple[int, int], bucket: tuple[int, int]) -> RGB:
-    """Resize to `resized` (width, height) and cut `bucket` (width, height) out of its middle.
+def resize_cover(
+    rgb: RGB,
+    *,
+    resized: tuple[int, int],
+    bucket: tuple[int, int],
+    corner: tuple[int, int] | None = None,
+) -> RGB:
+    """Resize to `resized` (width, height) and cut `bucket` (width, height) out of it.
+
+    corner: left and top of the cut, px; None cuts out of the middle.
 
     Shrinking averages areas exactly, enlarging is Lanczos, as the trainers of the guide do
     (cv2's INTER_AREA and Lanczos).
@@ -133,7 +162,7 @@ def resize_cover(rgb: RGB, *, resized: tuple[int, int], bucket: tuple[int, int])
 
         picture = Image.fromarray(rgb).resize(resized, Image.Resampling.LANCZOS)
         scaled = np.array(picture)
-    left, top = (resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2
+    left, top = corner or ((resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2)
     return np.ascontiguousarray(scaled[top : top + bucket[1], left : left + bucket[0]])
 
 

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from functools import cache
+from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from lorabake.core.errors import RecipeError
@@ -101,6 +102,8 @@ def _describe(f: Field[Any], hint: Any) -> SettingField:
 
 
 def _type_name(hint: Any) -> str:
+    if NoneType in get_args(hint):  # `int | None`: a number, or as elsewhere
+        hint = next(kind for kind in get_args(hint) if kind is not NoneType)
     if get_origin(hint) is tuple:
         assert get_args(hint)[0] is float, hint
         return "floats"

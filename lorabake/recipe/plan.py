@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
 from lorabake.core.buckets import (
     Bucket,
+    Fit,
     Size,
     bucket_resolutions,
     fill_buckets,
-    select_bucket,
+    fit_into,
+    fit_without_enlarging,
     square_side,
 )
 from lorabake.core.dataset import Dataset
 from lorabake.core.errors import RecipeError
 from lorabake.engine.schedules import Shape, learning_rate
+from lorabake.recipe.pictures import held_out_pictures, training_pictures
 from lorabake.recipe.recipe import Recipe
 
 
@@ -24,7 +28,10 @@ from lorabake.recipe.recipe import Recipe
 class Plan:
     """The length of a bake.
 
-    images: distinct pictures. seen_per_epoch: with repeats (the guide's T).
+    images: distinct pictures that are trained on. seen_per_epoch: with repeats (the guide's T).
+    reg_images: regularisation pictures that an epoch shows, repeats counted; in `buckets` too.
+    validation_images: held out, in none of the other figures.
+    epochs: begun ones, the last of which may be cut short by max_train_steps.
     steps_per_epoch: optimizer steps; batches never mix buckets, so partial batches are counted.
     simple_steps: the guide's sum, T × epochs ÷ batch size, rounded.
     files: LoRA files that will be written.
@@ -40,6 +47,8 @@ class Plan:
     simple_steps: int
     warmup_steps: int
     files: int
+    reg_images: int = 0
+    validation_images: int = 0
 
     def to_mapping(self) -> dict[str, Any]:
         """For `--json`, events and metadata; T under the guide's letter too."""
@@ -49,7 +58,10 @@ class Plan:
 
 
 def buckets_of(recipe: Recipe) -> list[Size]:
-    """The bucket sizes a recipe allows, sorted; one square when buckets are off."""
+    """The bucket sizes a recipe allows, sorted; one square when buckets are off.
+
+    With bucket_no_upscale this list does not count: see `fit_of`.
+    """
     bucket, resolution = recipe.bucket, recipe.general.resolution
     step = bucket.bucket_reso_steps
     if not bucket.enable_bucket:
@@ -77,38 +89,64 @@ def buckets_of(recipe: Recipe) -> list[Size]:
 
 def make_plan(dataset: Dataset, recipe: Recipe) -> Plan:
     """The plan for a dataset and a recipe; an empty dataset gives a plan of 0 steps."""
-    general = recipe.general
-    sizes = [
-        ((image.width, image.height), concept.repeats)
-        for concept in dataset.concepts
-        for image in concept.images
-    ]
-    filled = fill_buckets(sizes, buckets_of(recipe), general.batch_size)
+    general, fit = recipe.general, fit_of(recipe)
+    pictures = training_pictures(dataset, recipe)
+    filled = fill_buckets(
+        ((fit((p.image.width, p.image.height)).bucket, p.repeats) for p in pictures),
+        general.batch_size,
+    )
     batches = sum(bucket.batches for bucket in filled)
     steps = ceil(batches / general.gradient_accumulation_steps)
-    seen = sum(repeats for _, repeats in sizes)
-    total = steps * general.epochs
+    trained = [picture for picture in pictures if not picture.is_reg]
+    seen = sum(picture.repeats for picture in trained)
+    reg_seen = sum(picture.repeats for picture in pictures if picture.is_reg)
+    epochs, total = _length(steps, recipe)
     return Plan(
-        images=len(sizes),
+        images=len(trained),
         seen_per_epoch=seen,
         buckets=tuple(filled),
-        epochs=general.epochs,
+        epochs=epochs,
         batches_per_epoch=batches,
         steps_per_epoch=steps,
         total_steps=total,
-        simple_steps=round(seen * general.epochs / general.batch_size),
+        simple_steps=round((seen + reg_seen) * epochs / general.batch_size),
         warmup_steps=warmup_steps(total, recipe),
-        files=ceil(general.epochs / recipe.saving.save_every_n_epochs),
+        files=ceil(epochs / recipe.saving.save_every_n_epochs),
+        reg_images=reg_seen,
+        validation_images=len(held_out_pictures(dataset, recipe)),
     )
 
 
+def _length(steps_per_epoch: int, recipe: Recipe) -> tuple[int, int]:
+    """Epochs begun, and steps; max_train_steps counts instead of the epochs when it is given."""
+    general = recipe.general
+    if general.max_train_steps and steps_per_epoch:
+        return ceil(general.max_train_steps / steps_per_epoch), general.max_train_steps
+    return general.epochs, steps_per_epoch * general.epochs
+
+
 def warmup_steps(total_steps: int, recipe: Recipe) -> int:
-    """Steps that rise from 0: the ratio of the total, rounded."""
-    return round(total_steps * recipe.optimizer.warmup_ratio)
+    """Steps that rise from 0: as many as asked for, else the ratio of the total, rounded."""
+    optimizer = recipe.optimizer
+    asked = optimizer.warmup_steps or round(total_steps * optimizer.warmup_ratio)
+    return min(asked, total_steps)
 
 
-def rate_at(step: int, total_steps: int, peak: float, recipe: Recipe) -> float:
-    """The learning rate of one step (from 0) for a group whose own rate is `peak`."""
+def peak_rate(group: str, recipe: Recipe) -> float:
+    """The learning rate a group is scaled from; 0 for what does not train.
+
+    group: "unet", "text_encoder_1" or "text_encoder_2".
+    """
+    optimizer = recipe.optimizer
+    if group == "unet":
+        return optimizer.unet_lr if recipe.unet_trains else 0.0
+    if not recipe.network.train_text_encoder:
+        return 0.0
+    return recipe.text_encoder_2_rate if group == "text_encoder_2" else optimizer.text_encoder_lr
+
+
+def rate_at(step: int, total_steps: int, group: str, recipe: Recipe) -> float:
+    """The learning rate of one step (from 0) for a group; see `peak_rate` for their names."""
     optimizer = recipe.optimizer
     shape = Shape(
         total=total_steps,
@@ -117,25 +155,37 @@ def rate_at(step: int, total_steps: int, peak: float, recipe: Recipe) -> float:
         floor=optimizer.min_lr,
         decay=optimizer.restart_decay,
         d=optimizer.rex_d,
+        power=optimizer.lr_scheduler_power,
+        exact=recipe.general.kohya_exact,
     )
-    return learning_rate(optimizer.lr_scheduler, step, peak, shape)
+    return learning_rate(optimizer.lr_scheduler, step, peak_rate(group, recipe), shape)
 
 
 def learning_rates(plan: Plan, recipe: Recipe) -> dict[str, list[float]]:
     """The rate of every step for the U-Net and the text encoders; [] for what does not train."""
-    optimizer = recipe.optimizer
-    peaks = {
-        "unet": optimizer.unet_lr if recipe.unet_trains else 0.0,
-        "text_encoder": optimizer.text_encoder_lr if recipe.text_encoder_trains else 0.0,
+    groups = {
+        "unet": "unet",
+        "text_encoder": "text_encoder_1",
+        "text_encoder_2": "text_encoder_2" if recipe.family == "sdxl" else "",
     }
+    total = plan.total_steps
     return {
-        name: [rate_at(step, plan.total_steps, peak, recipe) for step in range(plan.total_steps)]
-        if peak
+        name: [rate_at(step, total, group, recipe) for step in range(total)]
+        if group and peak_rate(group, recipe)
         else []
-        for name, peak in peaks.items()
+        for name, group in groups.items()
     }
+
+
+def fit_of(recipe: Recipe) -> Callable[[Size], Fit]:
+    """How this recipe places a picture of a given size (width, height)."""
+    buckets, bucket = buckets_of(recipe), recipe.bucket
+    resolution, step = recipe.general.resolution, bucket.bucket_reso_steps
+    if bucket.enable_bucket and bucket.bucket_no_upscale:
+        return lambda size: fit_without_enlarging(size, resolution=resolution, step=step)
+    return lambda size: fit_into(size, buckets)
 
 
 def bucket_of(size: Size, recipe: Recipe) -> Size:
     """Where a picture of this size (width, height) goes."""
-    return select_bucket(size, buckets_of(recipe))
+    return fit_of(recipe)(size).bucket

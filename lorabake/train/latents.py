@@ -1,20 +1,19 @@
 """Latents of the training pictures, encoded once and kept by content.
 
-The name of a cache file is made of the picture's bytes, its bucket and the VAE's weights. Edit a
-picture, change the resolution or the VAE, and nothing stale can be used; undo it, and what was
-there is found again. Mean and deviation are kept, so that every step draws a fresh latent.
+The name of a cache file is made of the picture's bytes, how it is cut, its matte and the VAE's
+weights. Edit a picture, change the resolution or the VAE, and nothing stale can be used; undo it,
+and what was there is found again. Mean and deviation are kept, so that every step draws a fresh
+latent.
 
-h w: latents of the bucket, bucket / vae_factor.
+B batch; h w: latents of the bucket, bucket / vae_factor.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import safetensors.torch
 import torch
@@ -22,10 +21,14 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from lorabake.core.buckets import cover_size
-from lorabake.core.errors import Stopped, TrainingError
+from lorabake.core.errors import DeviceError, Stopped, TrainingError
 from lorabake.core.files import atomic_write_bytes, sha256_of
-from lorabake.core.image import load_rgb, resize_cover
-from lorabake.train.batches import TrainImage
+from lorabake.core.image import RGB, WHITE
+from lorabake.engine.noise import generator
+from lorabake.recipe.recipe import Recipe
+from lorabake.train.batches import Batch, TrainImage, View, view_of
+from lorabake.train.encoding import Job, decoded, free_bytes, grouped, weights_key
+from lorabake.train.pixels import load_pixels, pixels_of
 
 if TYPE_CHECKING:
     from lorabake.engine.families.model import Model
@@ -42,11 +45,18 @@ class Latent:
 
 
 class LatentCache:
-    """Latents by picture, from memory or disk. `fill` encodes what is missing."""
+    """Latents by view, from memory or disk. `fill` encodes what is missing.
 
-    def __init__(self, folder: Path | None, model: Model) -> None:
+    folder: None keeps them in memory only. Pictures that look different each time (colour, random
+    crop), or all of them without cache_latents, are encoded at each step.
+    """
+
+    def __init__(self, folder: Path | None, model: Model, recipe: Recipe) -> None:
         self.folder = folder / weights_key(model.vae) if folder else None
         self._model = model
+        self._cached = recipe.general.cache_latents
+        self._exact = recipe.general.kohya_exact
+        self._seed = recipe.general.seed
         self._kept: dict[str, Latent] = {}
         self._bytes = 0
 
@@ -57,77 +67,144 @@ class LatentCache:
         should_stop: Callable[[], bool],
     ) -> int:
         """Encode the pictures that are not there yet; returns how many those were."""
-        distinct = list({self._key(image): image for image in images}.values())
-        missing = [image for image in distinct if not self._read(image)]
+        missing = self._missing(images)
         if missing and self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
-        for done, (image, rgb) in enumerate(_decoded(missing)):
+        done = 0
+        for group in decoded(grouped(missing, self._model.device.type, free_bytes(self._model))):
             if should_stop():
                 raise Stopped("Stopped while the pictures were being encoded; those done are kept.")
-            _require_unchanged(image)
-            self._write(image, self._encode(image, rgb))
-            on_progress(done + 1, len(missing))
+            for image, _, _ in group:
+                _require_unchanged(image)
+            views = [view for _, views, _ in group for view in views]
+            shown = [pixels_of(view, rgb) for _, views, rgb in group for view in views]
+            for view, latent in zip(views, self._encode(views, shown), strict=True):
+                self._write(view, latent)
+            done += len(group)
+            on_progress(done, len(missing))
         return len(missing)
 
-    def get(self, image: TrainImage) -> Latent:
-        """The latent of a picture that `fill` has seen."""
-        found = self._kept.get(self._key(image)) or self._read(image)
+    def keeps(self, image: TrainImage) -> bool:
+        """Is this picture encoded once, and not at every step?"""
+        return self._cached and image.fixed
+
+    def get(self, view: View) -> Latent:
+        """The latent of a view: one that `fill` has seen, or encoded now."""
+        if not self.keeps(view.image):
+            return self._encode([view], [pixels_of(view, load_pixels(view.image))])[0]
+        found = self._kept.get(_key(view)) or self._read(view)
         if found is None:
             raise TrainingError(
-                f"The cached latent of {image.path.name} has vanished from {self.folder}. "
+                f"The cached latent of {view.image.path.name} has vanished from {self.folder}. "
                 "Bake again; it is encoded anew."
             )
         return found
 
-    def _key(self, image: TrainImage) -> str:
-        return f"{image.sha256[:40]}_{image.bucket[0]}x{image.bucket[1]}"
+    def draw(self, batch: Batch, slots: range) -> Tensor:
+        """Each picture of a batch as a sample of its posterior, unscaled: (B, 4, h, w) on the CPU.
 
-    def _encode(self, image: TrainImage, rgb: Any) -> Latent:
-        covering = cover_size((rgb.shape[1], rgb.shape[0]), image.bucket)
-        fitted = resize_cover(rgb, resized=covering, bucket=image.bucket)
-        pixels = torch.from_numpy(fitted).permute(2, 0, 1).unsqueeze(0)  # (1, 3, H, W) uint8
-        with torch.no_grad():
-            mean, std = self._model.encode_images(pixels.to(self._model.device).float() / 127.5 - 1)
-        if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
-            raise TrainingError(
-                f"The VAE turned {image.path.name} into numbers that are not finite. Switch on No half "
-                "VAE, or choose the fp16-fixed SDXL VAE."
+        Fresh at each step; with kohya_exact always the same one, where latents are kept.
+        """
+        views = [view_of(batch, slot, self._seed) for slot in slots]
+        return torch.stack(
+            [
+                sample(self.get(view), self._place(view, batch.number, slot))
+                for view, slot in zip(views, slots, strict=True)
+            ]
+        )
+
+    def _place(self, view: View, number: int, slot: int) -> torch.Generator:
+        if self._exact and self.keeps(view.image):
+            return generator(0, "latent for ever", _key(view))
+        return generator(self._seed, "latent", number, slot)
+
+    def _missing(self, images: Iterable[TrainImage]) -> list[Job]:
+        """Pictures with those of their views, plain and mirrored, that are not there yet."""
+        wanted: dict[str, View] = {}
+        for image in images:
+            if self.keeps(image):
+                for view in [View(image), *([View(image, True)] if image.augment.flip_aug else [])]:
+                    wanted.setdefault(_key(view), view)
+        jobs: dict[tuple[str, str], Job] = {}
+        for view in wanted.values():
+            if not self._read(view):
+                name = (view.image.sha256, _key(View(view.image)))
+                jobs.setdefault(name, (view.image, []))[1].append(view)
+        return list(jobs.values())
+
+    def _encode(self, views: Sequence[View], shown: Sequence[RGB]) -> list[Latent]:
+        """Pictures of one bucket through the VAE together; in halves when memory is too small."""
+        pixels = torch.stack([torch.from_numpy(rgb).permute(2, 0, 1) for rgb in shown])
+        try:
+            with torch.no_grad():
+                mean, std = self._model.encode_images(
+                    pixels.to(self._model.device).float() / 127.5 - 1
+                )
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(views) == 1:
+                raise DeviceError(
+                    f"The graphics card has too little memory to encode {views[0].image.path.name}. "
+                    "Close other programs that use it, or lower the resolution."
+                ) from error
+            half = len(views) // 2
+            return self._encode(views[:half], shown[:half]) + self._encode(
+                views[half:], shown[half:]
             )
-        return Latent(mean[0].half().cpu(), std[0].half().cpu())
+        for view, one_mean, one_std in zip(views, mean, std, strict=True):
+            if not (torch.isfinite(one_mean).all() and torch.isfinite(one_std).all()):
+                raise TrainingError(
+                    f"The VAE turned {view.image.path.name} into numbers that are not finite. Switch "
+                    "on No half VAE, or choose the fp16-fixed SDXL VAE."
+                )
+        mean, std = mean.half().cpu(), std.half().cpu()
+        return [Latent(_own(m), _own(s)) for m, s in zip(mean, std, strict=True)]
 
-    def _write(self, image: TrainImage, latent: Latent) -> None:
+    def _write(self, view: View, latent: Latent) -> None:
         if self.folder:
             data = safetensors.torch.save({"mean": latent.mean, "std": latent.std})
-            atomic_write_bytes(self.folder / f"{self._key(image)}.safetensors", data)
-        self._keep(image, latent)
+            atomic_write_bytes(self.folder / f"{_key(view)}.safetensors", data)
+        self._keep(view, latent)
 
-    def _read(self, image: TrainImage) -> Latent | None:
+    def _read(self, view: View) -> Latent | None:
         if self.folder is None:
-            return self._kept.get(self._key(image))
+            return self._kept.get(_key(view))
         try:
-            tensors = safetensors.torch.load_file(self.folder / f"{self._key(image)}.safetensors")
+            tensors = safetensors.torch.load_file(self.folder / f"{_key(view)}.safetensors")
             latent = Latent(tensors["mean"], tensors["std"])
         except (OSError, SafetensorError, KeyError):
             return None
-        self._keep(image, latent)
+        self._keep(view, latent)
         return latent
 
-    def _keep(self, image: TrainImage, latent: Latent) -> None:
+    def _keep(self, view: View, latent: Latent) -> None:
         size = 2 * latent.mean.nbytes
         if self.folder is None or self._bytes + size <= MEMORY_LIMIT:
-            self._kept[self._key(image)] = latent
+            self._kept[_key(view)] = latent
             self._bytes += size
 
 
-def _decoded(images: list[TrainImage]) -> Iterator[tuple[TrainImage, Any]]:
-    """Pictures with their pixels; the next one is decoded while this one is encoded."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = [pool.submit(load_rgb, image.path) for image in images[:2]]
-        for place, image in enumerate(images):
-            rgb = ahead.pop(0).result()
-            if place + 2 < len(images):
-                ahead.append(pool.submit(load_rgb, images[place + 2].path))
-            yield image, rgb
+def sample(latent: Latent, draw: torch.Generator) -> Tensor:
+    """mean + deviation · noise: (4, h, w), fp32."""
+    noise = torch.randn(latent.mean.shape, generator=draw)
+    return latent.mean.float() + latent.std.float() * noise
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """A copy by itself, so that keeping one picture does not keep its whole batch."""
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def _key(view: View) -> str:
+    """What decides a latent besides the VAE, as the name of a file."""
+    image, parts = view.image, []
+    if image.resized != cover_size(image.size, image.bucket):
+        parts.append(f"of{image.resized[0]}x{image.resized[1]}")
+    if image.augment.matte.lower() != WHITE:
+        parts.append(image.augment.matte.lower().removeprefix("#"))
+    if view.flipped:
+        parts.append("mirrored")
+    return "_".join([image.sha256[:40], f"{image.bucket[0]}x{image.bucket[1]}", *parts])
 
 
 def _require_unchanged(image: TrainImage) -> None:
@@ -137,13 +214,3 @@ def _require_unchanged(image: TrainImage) -> None:
             f"{image.path.name} was changed after this bake was started. Start the bake anew, so "
             "that it takes the picture as it is now."
         )
-
-
-def weights_key(module: torch.nn.Module) -> str:
-    """A short name for a network's exact weights and number format."""
-    digest = hashlib.blake2b(digest_size=12)
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        flat = tensor.detach().cpu().contiguous().view(torch.uint8).reshape(-1)
-        digest.update(flat.numpy().data)
-    return digest.hexdigest()

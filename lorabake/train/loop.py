@@ -100,10 +100,14 @@ def train(
     while step < plan.total_steps:
         epoch = step // plan.steps_per_epoch + 1
         batches = epoch_batches(
-            images, epoch=epoch, batch_size=general.batch_size, seed=general.seed
+            images,
+            epoch=epoch,
+            batch_size=general.batch_size,
+            seed=general.seed,
+            accumulation=general.gradient_accumulation_steps,
         )
         groups = steps_of(batches, general.gradient_accumulation_steps)
-        for group in groups[step % plan.steps_per_epoch :]:
+        for group in groups[step % plan.steps_per_epoch :][: plan.total_steps - step]:
             if should_stop():
                 keep(Progress(step, tuple(losses), seconds))
                 raise Stopped(
@@ -133,7 +137,7 @@ def train(
             if oven.pieces > pieces:
                 events.write("note", text=_split_note(oven.pieces))
         average = sum(losses) / len(losses)
-        if epoch % recipe.saving.save_every_n_epochs == 0 or epoch == general.epochs:
+        if epoch % recipe.saving.save_every_n_epochs == 0 or epoch == plan.epochs:
             saved = Checkpoint(
                 run.folder / f"{setup.name}-{epoch:02d}.safetensors", epoch, step, average
             )
@@ -166,14 +170,16 @@ def _encode(
 ) -> LatentCache:
     """The latents of all pictures; afterwards the VAE's memory is free."""
     folder = setup.cache / "latents" if setup.recipe.general.cache_latents_to_disk else None
-    cache = LatentCache(folder, model)
+    cache = LatentCache(folder, model, setup.recipe)
 
     def report(done: int, total: int) -> None:
         detail = f"Encoding picture {done} of {total}"
         events.write("phase", name="latents", detail=detail, done=done, total=total)
 
-    cache.fill(train_images(setup.dataset, setup.recipe), report, should_stop)
-    model.free("vae")
+    images = train_images(setup.dataset, setup.recipe)
+    cache.fill(images, report, should_stop)
+    if all(cache.keeps(image) for image in images):
+        model.free("vae")
     return cache
 
 

@@ -27,9 +27,9 @@ from lorabake.engine.noise import (
     signal_to_noise,
 )
 from lorabake.engine.optimizers import build_optimizer
-from lorabake.recipe.plan import rate_at
+from lorabake.recipe.plan import peak_rate, rate_at
 from lorabake.recipe.recipe import Recipe
-from lorabake.train.batches import Batch, captions_of
+from lorabake.train.batches import Batch, captions_of, view_of
 from lorabake.train.latents import LatentCache
 
 if TYPE_CHECKING:
@@ -140,16 +140,11 @@ class Oven:
         return losses
 
     def _latents(self, batch: Batch, slots: range) -> Tensor:
-        """A fresh draw from each picture's posterior, scaled: (B, 4, h, w) on the CPU."""
-        found = [self.latents.get(batch.images[slot]) for slot in slots]
-        mean = torch.stack([latent.mean for latent in found]).float()
-        std = torch.stack([latent.std for latent in found]).float()
-        shape = (len(batch.images), *mean.shape[1:])
-        draw = draw_noise(shape, self.recipe.general.seed, "latent", batch.number)
-        return self.model.scale_latents(mean + std * draw[slots.start : slots.stop])
+        """A draw from each picture's posterior, scaled: (B, 4, h, w) on the CPU."""
+        return self.model.scale_latents(self.latents.draw(batch, slots))
 
     def _conditioning(self, batch: Batch, slots: range) -> Conditioning:
-        captions = captions_of(batch, self.recipe.captions, self.recipe.general.seed)
+        captions = captions_of(batch, self.recipe.general.seed, self.total_steps)
         wanted = captions[slots.start : slots.stop]
         if self.recipe.text_encoder_trains:
             return self.model.encode_prompts(wanted, self.recipe.general.max_token_length)
@@ -165,10 +160,15 @@ class Oven:
 
     def _time_ids(self, batch: Batch, slots: range) -> Tensor:
         """What SDXL is told of sizes, as (height, width) and (top, left)."""
-        images = [batch.images[slot] for slot in slots]
+        seed = self.recipe.general.seed
+        views = [view_of(batch, slot, seed) for slot in slots]
+        images = [view.image for view in views]
         return self.model.time_ids(
             original=[(image.size[1], image.size[0]) for image in images],
-            crop=[letterbox_offset(image.size, image.bucket)[::-1] for image in images],
+            crop=[
+                letterbox_offset(view.image.size, view.image.bucket, flipped=view.flipped)[::-1]
+                for view in views
+            ],
             target=[(image.bucket[1], image.bucket[0]) for image in images],
         )
 
@@ -180,7 +180,7 @@ class Oven:
     def _set_rates(self, step: int) -> dict[str, float]:
         rates: dict[str, float] = {}
         for group in self.optimizer.param_groups:
-            group["lr"] = rate_at(step, self.total_steps, group["peak"], self.recipe)
+            group["lr"] = rate_at(step, self.total_steps, group["name"], self.recipe)
             rates[group["name"]] = group["lr"]
         return rates
 
@@ -193,11 +193,10 @@ class Oven:
 
 
 def _groups(network: LoraNetwork, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameter groups by part, each with its own learning rate; `peak` is what schedules scale."""
+    """Parameter groups by part, each with its own learning rate."""
     groups = []
     for part, parameters in network.parameter_groups().items():
-        peak = recipe.optimizer.unet_lr if part == "unet" else recipe.optimizer.text_encoder_lr
-        groups.append({"params": parameters, "lr": peak, "peak": peak, "name": part})
+        groups.append({"params": parameters, "lr": peak_rate(part, recipe), "name": part})
     return groups
 
 

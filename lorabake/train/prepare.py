@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lorabake import __version__
-from lorabake.core.dataset import Dataset, freeze, thaw
+from lorabake.core.dataset import Dataset
 from lorabake.core.errors import JobError, TrainingError, WorkspaceError
 from lorabake.core.files import atomic_write_json, atomic_write_text, read_json
+from lorabake.core.manifest import freeze, thaw
 from lorabake.core.names import safe_name
 from lorabake.core.run import Run
 from lorabake.core.toml import read_toml

@@ -59,7 +59,7 @@ def training(base: Path, folder: Path) -> tuple[float, float]:
     images = train_images(dataset, recipe)
     ours = load_model(base)
     set_threads(sum(p.numel() for p in ours.unet.parameters()), "cpu")
-    cache = LatentCache(folder / "latents", ours)
+    cache = LatentCache(folder / "latents", ours, recipe)
     cache.fill(images, lambda done, total: None, lambda: False)
     oven = Oven(ours, attach(ours, _trained(recipe), 1), recipe, cache, 10_000)
     size = recipe.general.batch_size

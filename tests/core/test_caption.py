@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,12 +14,12 @@ from hypothesis import strategies as st
 from lorabake.core.caption import (
     Caption,
     StaleCaption,
+    caption_lines,
     caption_path,
     parse_caption,
     read_caption,
     save_caption,
     text_hash,
-    training_caption,
 )
 from lorabake.core.errors import DatasetError
 
@@ -190,22 +188,9 @@ def test_parsing_what_was_formatted_changes_nothing(text: str) -> None:
     assert parse_caption(caption.text) == caption
 
 
-def test_training_captions_keep_the_first_tags_in_front() -> None:
-    tags = tuple("abcdefgh")
-    assert (
-        training_caption(tags, keep_tokens=1, shuffle=False, rng=random.Random(1))
-        == "a, b, c, d, e, f, g, h"
-    )
-    seen = set()
-    for seed in range(20):
-        for rng in (random.Random(seed), np.random.default_rng(seed)):
-            text = training_caption(tags, keep_tokens=2, shuffle=True, rng=rng)
-            assert text.startswith("a, b, ")
-            assert sorted(text.split(", ")) == list(tags)
-            seen.add(text)
-    assert len(seen) > 30
-    assert training_caption((), keep_tokens=1, shuffle=True, rng=random.Random(1)) == ""
-    assert training_caption(("a",), keep_tokens=5, shuffle=True, rng=random.Random(1)) == "a"
+def test_lines_are_kept_for_wildcards() -> None:
+    assert caption_lines("kafka,smile\n\n ,\n red  hair ,x") == ("kafka, smile", "red  hair, x")
+    assert caption_lines("") == ()
 
 
 def test_the_caption_lies_beside_its_picture() -> None:

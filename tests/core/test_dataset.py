@@ -10,14 +10,13 @@ from PIL import Image
 
 from lorabake.core.dataset import (
     Dataset,
-    freeze,
     scan_dataset,
     set_repeats,
     split_concept_name,
-    thaw,
 )
 from lorabake.core.errors import DatasetError
 from lorabake.core.index import Index
+from lorabake.core.manifest import freeze, thaw
 
 _colors = iter(range(1, 1_000_000))
 

@@ -290,7 +290,7 @@ def test_a_decoder_has_little_memory(tmp_path: Path) -> None:
     script = (
         "import runpy, sys; w = runpy.run_path(sys.argv[1]); g = w['main'].__globals__; "
         "g['MEMORY'] = 300 * 1024**2; w['limit_memory'](); "
-        "print(w['answer']({'do': 'pixels', 'path': sys.argv[2]})[0]['refused'])"
+        "print(w['answer']({'do': 'pixels', 'path': sys.argv[2], 'matte': [0, 0, 0]})[0]['refused'])"
     )
     path = tmp_path / "a.png"
     Image.new("RGB", (7000, 7000)).save(path, compress_level=1)

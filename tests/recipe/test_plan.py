@@ -23,7 +23,11 @@ def plan(*concepts: Any, **changes: Any) -> Plan:
 def test_an_empty_dataset_is_a_plan_of_no_steps() -> None:
     empty = plan()
     assert (empty.images, empty.total_steps, empty.buckets) == (0, 0, ())
-    assert learning_rates(empty, load_recipe("pdxl")) == {"unet": [], "text_encoder": []}
+    assert learning_rates(empty, load_recipe("pdxl")) == {
+        "unet": [],
+        "text_encoder": [],
+        "text_encoder_2": [],
+    }
 
 
 def test_the_last_batch_of_every_bucket_may_be_partial() -> None:
@@ -88,21 +92,27 @@ def test_the_rates_of_every_step_are_known_before() -> None:
     recipe = load_recipe("illustrious")
     counted = make_plan(dataset(concept(20, 2)), recipe)
     rates = learning_rates(counted, recipe)
-    assert {name: len(curve) for name, curve in rates.items()} == {"unet": 200, "text_encoder": 200}
+    assert {name: len(curve) for name, curve in rates.items()} == {
+        "unet": 200,
+        "text_encoder": 200,
+        "text_encoder_2": 200,
+    }
     assert (rates["unet"][0], rates["text_encoder"][0]) == (6e-5, 6e-6)
-    assert rates["unet"][100] == rate_at(100, 200, 6e-5, recipe) < 6e-5
+    assert rates["unet"][100] == rate_at(100, 200, "unet", recipe) < 6e-5
 
 
 @pytest.mark.parametrize(
     ("changes", "silent"),
     [
-        ({"unet_lr": 0}, "unet"),
-        ({"train_unet": False}, "unet"),
-        ({"text_encoder_lr": 0}, "text_encoder"),
-        ({"train_text_encoder": False}, "text_encoder"),
+        ({"unet_lr": 0}, ["unet"]),
+        ({"train_unet": False}, ["unet"]),
+        ({"text_encoder_lr": 0}, ["text_encoder", "text_encoder_2"]),
+        ({"text_encoder_lr": 0, "text_encoder_2_lr": 1e-5}, ["text_encoder"]),
+        ({"text_encoder_2_lr": 0}, ["text_encoder_2"]),
+        ({"train_text_encoder": False}, ["text_encoder", "text_encoder_2"]),
     ],
 )
-def test_what_is_not_trained_has_no_rates(changes: dict[str, Any], silent: str) -> None:
+def test_what_is_not_trained_has_no_rates(changes: dict[str, Any], silent: list[str]) -> None:
     recipe = load_recipe("pdxl", changes)
     rates = learning_rates(make_plan(dataset(concept(4)), recipe), recipe)
-    assert [name for name, curve in rates.items() if not curve] == [silent]
+    assert [name for name, curve in rates.items() if not curve] == silent

@@ -79,8 +79,7 @@ def test_the_plan_is_what_the_bake_then_does(tmp_path: Path, tiny_base: Path) ->
     assert sum(bucket.batches for bucket in plan.buckets) == plan.steps_per_epoch == 5
     recipe = load_setup(run).recipe
     assert [step["lr"]["unet"] for step in steps] == [
-        rate_at(step, plan.total_steps, recipe.optimizer.unet_lr, recipe)
-        for step in range(plan.total_steps)
+        rate_at(step, plan.total_steps, "unet", recipe) for step in range(plan.total_steps)
     ]
 
 
@@ -168,9 +167,9 @@ def test_a_loss_that_is_no_number_stops_before_the_step_and_names_the_pictures(
     # A picture whose latents are broken: the file in the cache is overwritten with NaN.
     original = LatentCache.get
 
-    def poisoned(cache: LatentCache, image: Any) -> Any:
-        latent = original(cache, image)
-        if image.path.name == "03.png":
+    def poisoned(cache: LatentCache, view: Any) -> Any:
+        latent = original(cache, view)
+        if view.image.path.name == "03.png":
             return type(latent)(latent.mean * float("nan"), latent.std)
         return latent
 

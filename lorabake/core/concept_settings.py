@@ -1,0 +1,110 @@
+"""What a concept folder wants differently from the recipe: its `concept.toml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
+
+from lorabake.core.errors import DatasetError, RecipeError
+from lorabake.core.files import atomic_write_text
+from lorabake.core.names import shown
+from lorabake.core.settings import from_mapping, setting, setting_fields, to_mapping
+from lorabake.core.toml import dump_toml, read_toml
+
+FILE_NAME = "concept.toml"
+MASK_FOLDER = "masks"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptSettings:
+    """Settings of one folder. None means: as in the recipe."""
+
+    is_reg: bool = setting(
+        False,
+        "Regularisation",
+        help="Pictures of other things of the same kind, so that only the trigger word learns. "
+        "Shown as often as the training pictures, repeated or limited to match.",
+    )
+    mask_folder: str = setting(
+        "",
+        "Mask folder",
+        help="Folder of the masks, inside this folder or beside it; empty looks for masks here and "
+        "for a folder of this one's name with _mask behind.",
+        more=True,
+    )
+    keep_tokens: int | None = setting(None, "Keep tokens", minimum=0, maximum=200)
+    shuffle_caption: bool | None = setting(None, "Shuffle captions")
+    caption_prefix: str | None = setting(None, "Caption prefix", more=True)
+    caption_suffix: str | None = setting(None, "Caption suffix", more=True)
+    caption_dropout_rate: float | None = setting(
+        None, "Caption dropout", minimum=0, maximum=1, more=True
+    )
+    caption_dropout_every_n_epochs: int | None = setting(
+        None, "Caption dropout every n epochs", minimum=0, maximum=1000, more=True
+    )
+    caption_tag_dropout_rate: float | None = setting(
+        None, "Tag dropout", minimum=0, maximum=1, more=True
+    )
+    token_warmup_min: int | None = setting(
+        None, "Token warmup from", unit="tags", minimum=1, maximum=1000, more=True
+    )
+    token_warmup_step: float | None = setting(
+        None, "Token warmup", unit="steps", minimum=0, maximum=1_000_000, more=True
+    )
+    flip_aug: bool | None = setting(None, "Flip", more=True)
+    color_aug: bool | None = setting(None, "Colour", more=True)
+    random_crop: bool | None = setting(None, "Random crop", more=True)
+
+    def __post_init__(self) -> None:
+        place = PurePath(self.mask_folder)
+        if place.is_absolute() or ".." in place.parts or "\\" in self.mask_folder:
+            raise RecipeError(
+                f"The mask folder {shown(self.mask_folder)} must lie inside the concept folder or "
+                "beside it. Give its name only."
+            )
+
+
+def concept_settings_from(mapping: dict[str, Any]) -> ConceptSettings:
+    """Settings from the pairs of a file; raises RecipeError for anything unknown or unfit."""
+    return from_mapping(ConceptSettings, mapping)
+
+
+def changed_settings(settings: ConceptSettings) -> dict[str, Any]:
+    """What differs from the defaults, ready for TOML or JSON."""
+    plain = to_mapping(ConceptSettings())
+    return {name: v for name, v in to_mapping(settings).items() if v != plain[name]}
+
+
+def read_concept_settings(folder: Path) -> ConceptSettings:
+    """The settings of a concept folder; the defaults when it has none. Raises RecipeError."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return ConceptSettings()
+    return concept_settings_from(read_toml(path))
+
+
+def write_concept_settings(folder: Path, settings: ConceptSettings) -> None:
+    """Write `concept.toml` in one step; without anything to say the file goes away."""
+    path, changed = folder / FILE_NAME, changed_settings(settings)
+    try:
+        if changed:
+            atomic_write_text(path, dump_toml(changed))
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DatasetError(
+            f"{shown(folder.name)} cannot be written to ({error.strerror}). Look at its permissions."
+        ) from error
+
+
+def overridden(settings: T, own: ConceptSettings) -> T:
+    """A group of the recipe with what the folder says of its own in place."""
+    names = {spec.name for spec in setting_fields(type(settings))}
+    wanted = {
+        name: value
+        for name, value in to_mapping(own).items()
+        if name in names and value is not None
+    }
+    return replace(settings, **wanted) if wanted else settings  # type: ignore[type-var]
