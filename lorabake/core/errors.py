@@ -9,6 +9,7 @@
     ├── RecipeError           a setting, preset or TOML file
     ├── ModelFileError        a checkpoint, VAE or LoRA file
     ├── DeviceError           graphics card, memory, missing optional library
+    ├── NetworkError          a site that was not reached, refused, or sent something else
     ├── JobError              the queue and its processes
     ├── TrainingError         a bake that cannot go on
     ├── GridError             a grid that cannot be rendered
@@ -57,6 +58,10 @@ class ModelFileError(LorabakeError):
 
 class DeviceError(LorabakeError):
     """The graphics card, its memory, or an optional library it needs."""
+
+
+class NetworkError(LorabakeError):
+    """A site was not reached, refused, or sent something else; never holds a key or a query."""
 
 
 class JobError(LorabakeError):

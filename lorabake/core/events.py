@@ -23,8 +23,11 @@ from lorabake.core.files import disk_full_as_sentence
 EventType = Literal[
     "phase",  # name, detail: what is being done now
     "plan",  # steps, steps_per_epoch, epochs, images, …
-    "step",  # step, epoch, loss, loss_average, lr {unet, text_encoder}, seconds, grad_norm
+    "step",  # step, epoch, loss, loss_average, lr {unet, …}, effective {…}, seconds, grad_norm
+    "validation",  # epoch, step, loss, base (without the LoRA), by_timestep: held-out pictures
+    "sample",  # epoch, step, path (name in previews/), prompt: one picture while it bakes
     "checkpoint",  # path (name only), epoch, step, loss, mib
+    "progress",  # done, total (or null): bytes of a download
     "cell",  # epoch, weight, path, done, total: one picture of a grid
     "warning",  # text
     "note",  # text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,16 +32,36 @@ def identify_base(base: Path, cache_dir: Path | None = None) -> BaseIdentity:
     same place, size and time.
     """
     file = weights_file(base)
-    stamp = file.stat()
-    key = f"{file.resolve()}|{stamp.st_size}|{stamp.st_mtime_ns}"
+    sha256 = known_hash(file, cache_dir) or sha256_of(file)
+    remember_hash(file, sha256, cache_dir)
+    return BaseIdentity(base.name, _legacy(file), sha256)
+
+
+def known_hash(file: Path, cache_dir: Path | None) -> str | None:
+    """The full hash of a file, if it was worked out before and the file has not changed since."""
+    return hash_memory(cache_dir)(file)
+
+
+def hash_memory(cache_dir: Path | None) -> Callable[[Path], str | None]:
+    """`known_hash` for many files, with one look at what is remembered."""
     known = _read(cache_dir)
-    if key not in known:
-        known[key] = sha256_of(file)
-        if cache_dir is not None:
-            with suppress(OSError):  # only a memory; the work is done
-                cache_dir.mkdir(parents=True, exist_ok=True)
-                atomic_write_json(cache_dir / CACHE_NAME, known)
-    return BaseIdentity(base.name, _legacy(file), known[key])
+
+    def recall(file: Path) -> str | None:
+        try:
+            return known.get(_key(file)) if known else None
+        except OSError:
+            return None
+
+    return recall
+
+
+def remember_hash(file: Path, sha256: str, cache_dir: Path | None) -> None:
+    """Keep a hash that is known for certain; only a memory, so a full disk is no error."""
+    known = _read(cache_dir)
+    if cache_dir is not None and known.get(_key(file)) != sha256:
+        with suppress(OSError, WorkspaceError):
+            cache_dir.mkdir(parents=True, exist_ok=True)
+            atomic_write_json(cache_dir / CACHE_NAME, known | {_key(file): sha256})
 
 
 def weights_file(base: Path) -> Path:
@@ -51,6 +72,11 @@ def weights_file(base: Path) -> Path:
         (base / "unet").glob("*.safetensors"), key=lambda path: (len(path.name), path.name)
     )
     return found[0] if found else base / "unet" / "diffusion_pytorch_model.safetensors"
+
+
+def _key(file: Path) -> str:
+    stamp = file.stat()
+    return f"{file.resolve()}|{stamp.st_size}|{stamp.st_mtime_ns}"
 
 
 def _legacy(file: Path) -> str:

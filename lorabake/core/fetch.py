@@ -1,0 +1,244 @@
+"""Fetching a large file so that a broken connection, a stop or a kill costs only what was on its way."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorabake.core.errors import DiskFull, NetworkError, Stopped, WorkspaceError
+from lorabake.core.files import (
+    MIB,
+    atomic_write_json,
+    disk_full_as_sentence,
+    fault,
+    read_json,
+    sha256_of,
+)
+from lorabake.core.http import CHUNK, Answer, ConnectionBroken, Key, Web
+
+MARGIN = 512 * MIB  # bytes that stay free on the disk
+_BREAKS = 5  # connections that may end in a row without bringing anything
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
+
+Progress = Callable[[int, int | None], None]
+"""Called with bytes that are there and bytes in all (None: not known)."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file on the net. size in bytes and sha256 (64 hex digits) where they are known beforehand.
+
+    git_blob: the 40 digits by which git knows a small file. limit: bytes it may have at most.
+    """
+
+    url: str
+    limit: int
+    size: int | None = None
+    sha256: str | None = None
+    git_blob: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Tells one content from another, so that two halves of different files never meet."""
+        return self.sha256 or self.git_blob or ""
+
+
+def fetch(
+    web: Web,
+    wanted: Wanted,
+    part: Path,
+    *,
+    key: Key | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> None:
+    """Bring the file to `part`, going on with what an earlier call left there; then check it.
+
+    The file stays at `part` when this is stopped or the connection fails for good; it is removed
+    when its content turns out wrong. Raises NetworkError, DiskFull or Stopped.
+    """
+    if wanted.size is not None and wanted.size > wanted.limit:
+        raise _too_large(wanted)
+    resumed = _begin(part, wanted)
+    breaks = 0
+    while True:
+        before = _size(part)
+        if wanted.size is not None and before == wanted.size:
+            break
+        try:
+            if _more(web, wanted, part, key, on_progress):
+                break
+        except ConnectionBroken:
+            breaks = 0 if _size(part) > before else breaks + 1
+            if breaks >= _BREAKS:
+                raise
+            web.pause(web.backoff * breaks)
+    try:
+        check(part, wanted)
+    except NetworkError:
+        forget(part)
+        if not resumed:
+            raise
+        # What an earlier visit left may have been the wrong half.
+        fetch(web, wanted, part, key=key, on_progress=on_progress)
+        return
+    _note(part).unlink(missing_ok=True)
+
+
+def check(path: Path, wanted: Wanted) -> None:
+    """Is this the whole file, to the last bit? NetworkError when it is not."""
+    if wanted.size is not None and _size(path) != wanted.size:
+        raise NetworkError(
+            f"The file came with {_size(path):,} bytes instead of {wanted.size:,}. Try again."
+        )
+    wrong = (wanted.sha256 and sha256_of(path) != wanted.sha256.lower()) or (
+        wanted.git_blob and not wanted.sha256 and git_blob_of(path) != wanted.git_blob.lower()
+    )
+    if wrong:
+        raise NetworkError(
+            "The file that came is not the one that was announced (its hash differs), so it was "
+            "removed. Try again; if it happens again, something on the way changes it."
+        )
+
+
+def forget(part: Path) -> None:
+    """Remove what has come so far."""
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
+
+
+def git_blob_of(path: Path) -> str:
+    """SHA-1 of a file as git names it; for small files."""
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _begin(part: Path, wanted: Wanted) -> bool:
+    """Keep what is left of an earlier visit if it is of the same file; True when there is some."""
+    if _size(part) and _read_note(part).get("identity") == wanted.identity:
+        return True
+    forget(part)
+    atomic_write_json(_note(part), {"identity": wanted.identity, "etag": ""})
+    return False
+
+
+def _more(web: Web, wanted: Wanted, part: Path, key: Key | None, on_progress: Progress) -> bool:
+    """One connection's worth; True when the body was read to its end."""
+    have = _size(part)
+    note = _read_note(part)
+    headers = {}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if not wanted.identity:
+            if not note.get("etag"):  # nothing tells whether it is still the same file
+                part.unlink()
+                have, headers = 0, {}
+            else:
+                headers["If-Range"] = note["etag"]
+    with web.open(wanted.url, headers=headers, key=key, accept=(200, 206, 416)) as answer:
+        if answer.status == 416:  # we have as much as there is, or more
+            forget(part)
+            raise ConnectionBroken(f"{answer.host} does not go on where it left off. Try again.")
+        _refuse_page(answer)
+        start, total = _place(answer, have)
+        if start != have:
+            part.unlink(missing_ok=True)
+        total = _agreed(total, wanted, answer)
+        etag = answer.headers.get("ETag", "")
+        strong = etag if etag.startswith('"') and len(etag) < 200 else ""
+        if strong != note.get("etag"):
+            atomic_write_json(_note(part), {"identity": wanted.identity, "etag": strong})
+        _require_space(part, (total or 0) - start)
+        _append(
+            web, answer, part, start, total or wanted.limit, lambda done: on_progress(done, total)
+        )
+        if total is not None and _size(part) < total:
+            raise ConnectionBroken(f"The connection to {answer.host} broke off. Try again.")
+    return True
+
+
+def _append(
+    web: Web, answer: Answer, part: Path, done: int, most: int, report: Callable[[int], None]
+) -> None:
+    with disk_full_as_sentence(part), part.open("ab") as file:
+        report(done)
+        for chunk in answer.chunks(CHUNK):
+            done += len(chunk)
+            if done > most:
+                file.close()
+                forget(part)
+                raise NetworkError(f"{answer.host} sent more than was announced; it was removed.")
+            file.write(chunk)
+            file.flush()
+            fault("fetched")
+            report(done)
+            if web.should_stop():
+                raise Stopped("Stopped, as you asked. The download goes on from here next time.")
+
+
+def _place(answer: Answer, have: int) -> tuple[int, int | None]:
+    """Where the body begins in the file, and how long the file is."""
+    if answer.status == 200:
+        return 0, answer.length
+    found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    if found is None or int(found[1]) != have:
+        raise NetworkError(f"{answer.host} sent another part of the file than was asked for.")
+    return have, int(found[2])
+
+
+def _agreed(total: int | None, wanted: Wanted, answer: Answer) -> int | None:
+    """The length of the file, where what was announced before and what is said now agree."""
+    if total is not None and total > wanted.limit:
+        raise _too_large(wanted)
+    if None not in (total, wanted.size) and total != wanted.size:
+        raise NetworkError(
+            f"{answer.host} offers {total:,} bytes instead of {wanted.size:,}: another file."
+        )
+    return wanted.size if total is None else total
+
+
+def _refuse_page(answer: Answer) -> None:
+    if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/html":
+        raise NetworkError(
+            f"{answer.host} sent a web page instead of the file; it probably wants a login or a key."
+        )
+
+
+def _require_space(part: Path, needed: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if needed > 0 and free < needed + MARGIN:
+        lacking = (needed + MARGIN - free) // MIB + 1
+        raise DiskFull(
+            f"The disk of {part.parent} has {free // MIB} MiB left, and the download needs "
+            f"{needed // MIB + 1} MiB with {MARGIN // MIB} MiB to spare. "
+            f"Free {lacking} MiB and try again; what has come so far is kept."
+        )
+
+
+def _too_large(wanted: Wanted) -> NetworkError:
+    return NetworkError(
+        f"The file is larger than {wanted.limit // 2**30} GiB, more than any model lorabake knows."
+    )
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _read_note(part: Path) -> dict[str, str]:
+    with suppress(OSError, WorkspaceError):
+        note = read_json(_note(part), limit=4096)
+        if isinstance(note, dict):
+            return {str(name): str(value) for name, value in note.items()}
+    return {}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
