@@ -20,7 +20,7 @@ from torch import Tensor
 Group = dict[str, Any]
 
 
-class Prodigy(LibraryProdigy):  # type: ignore[misc]
+class Prodigy(LibraryProdigy):
     """Prodigy (Mishchenko & Defazio, arXiv 2306.06101) as in prodigyopt."""
 
     @torch.no_grad()
@@ -31,13 +31,13 @@ class Prodigy(LibraryProdigy):  # type: ignore[misc]
                 # The library adds it after it has looked at the gradients, where it has no effect.
                 if group["weight_decay"] and not group["weight_decouple"]:
                     weights = _with_gradient(group)
-                    gradients = [weight.grad for weight in weights]
+                    gradients = [weight.grad for weight in weights if weight.grad is not None]
                     torch._foreach_add_(gradients, weights, alpha=group["weight_decay"])
             if groups:
                 super().step()
 
 
-class DAdaptAdam(LibraryDAdaptAdam):  # type: ignore[misc]
+class DAdaptAdam(LibraryDAdaptAdam):
     """Adam with D-Adaptation (Defazio & Mishchenko, arXiv 2301.07733) as in dadaptation."""
 
     @torch.no_grad()

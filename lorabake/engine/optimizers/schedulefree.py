@@ -10,7 +10,7 @@ from pytorch_optimizer import ScheduleFreeAdamW as LibraryScheduleFreeAdamW
 from torch import Tensor
 
 
-class ScheduleFreeAdamW(LibraryScheduleFreeAdamW):  # type: ignore[misc]
+class ScheduleFreeAdamW(LibraryScheduleFreeAdamW):
     """The library's, with two differences.
 
     Going to the average and back restores the very same weights: computed back they would differ in
