@@ -67,7 +67,7 @@ def fetch(
     breaks = 0
     while True:
         before = _size(part)
-        if wanted.size is not None and before == wanted.size:
+        if wanted.size is not None and before == wanted.size and part.exists():
             break
         try:
             if _more(web, wanted, part, key, on_progress):

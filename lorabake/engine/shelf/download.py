@@ -130,9 +130,9 @@ def _refuse_other(part: Path, spec: Spec, offer: Offer) -> None:
     info = identify(part)
     if info.kind not in offer.kinds:
         wanted = " or ".join(offer.kinds)
-        raise ModelFileError(f"{offer.name} is a {info.label}, not a {wanted}.")
+        raise ModelFileError(f"{offer.name} is something else: {info.label} instead of {wanted}.")
     if spec.family and info.family != spec.family:
-        raise ModelFileError(f"{offer.name} is a {info.label}, which was not to be expected.")
+        raise ModelFileError(f"{offer.name} is not what its name says, but: {info.label}.")
 
 
 def _usual_token(source: str) -> Secret | None:

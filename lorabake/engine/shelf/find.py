@@ -139,7 +139,7 @@ def _look_into(candidate: Candidate) -> dict[str, Any]:
     }
     foreign = info.kind == "checkpoint" and info.family not in TRAINABLE
     if info.kind in _NOT_A_BASE or foreign:
-        told |= {"problem": f"This is a {info.label}, which lorabake cannot train on."}
+        told |= {"problem": f"{info.label}: not something that lorabake can train on."}
     if info.kind in _NOT_A_BASE:
         told |= {"kind": "refused"}
     return told
