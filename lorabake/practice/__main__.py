@@ -1,4 +1,4 @@
-"""`python -m lorabake.practice build | evaluate`: make the practice model, or measure it."""
+"""`python -m lorabake.practice build | evaluate | compare`: make the practice model, or measure it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ def main(arguments: list[str]) -> int:
     if options.verb == "build":
         build(options.cache, tuple(options.stages))
         return 0
-    from .evaluate import evaluate
+    if options.verb == "compare":
+        from .compare import compare
 
-    figures = evaluate(options.model, options.only)
+        figures = compare(options.only)
+    else:
+        from .evaluate import evaluate
+
+        figures = evaluate(options.model, options.only)
     if options.json:
         print(json.dumps({"figures": [figure.as_mapping() for figure in figures]}))
     else:
@@ -42,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     measuring.add_argument("--model", type=Path, default=MODEL_DIR)
     measuring.add_argument("--only", choices=("all", "base", "lora"), default="all")
     measuring.add_argument("--json", action="store_true", help="print one JSON object")
+    comparing = verbs.add_parser("compare", help="bake the sample with every kind of network")
+    comparing.add_argument("--only", nargs="+", default=[], help="networks, or regularisation")
+    comparing.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 

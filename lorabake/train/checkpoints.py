@@ -17,7 +17,7 @@ from lorabake.recipe.recipe import recipe_to_mapping
 from lorabake.train.prepare import Setup
 
 if TYPE_CHECKING:
-    from lorabake.engine.networks.lora_network import LoraNetwork
+    from lorabake.engine.networks.base import Network
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "float": torch.float32}
 
@@ -35,7 +35,7 @@ class CheckpointWriter:
         pool.shutdown(wait=False)
 
     def write(
-        self, path: Path, network: LoraNetwork, *, epoch: int, step: int, loss: float
+        self, path: Path, network: Network, *, epoch: int, step: int, loss: float
     ) -> list[str]:
         """Write `path` whole or not at all; returns warnings about what is in it."""
         setup = self.setup
@@ -56,5 +56,5 @@ class CheckpointWriter:
             ),
         )
         dtype = DTYPES[setup.recipe.saving.save_precision]
-        saved = save_lora(path, network.kohya_state(dtype), metadata)
+        saved = save_lora(path, network.file_state(dtype), metadata)
         return [saved.warning] if saved.warning else []

@@ -5,42 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 
 from lorabake.core.errors import Stopped, TrainingError
-from lorabake.core.events import EventType
 from lorabake.core.run import Run
-from lorabake.engine.device import choose_dtype, find_device, set_threads
+from lorabake.engine.device import DeviceInfo, choose_dtype, find_device, set_threads
+from lorabake.engine.families import load_model
 from lorabake.engine.families.model import Model
-from lorabake.engine.families.sdxl import load_model
-from lorabake.engine.networks.lora import attach
+from lorabake.engine.networks import attach
 from lorabake.engine.networks.settings import NetworkSettings
+from lorabake.recipe.memory import estimate
 from lorabake.recipe.recipe import Recipe
-from lorabake.train.batches import epoch_batches, steps_of, train_images
-from lorabake.train.checkpoints import CheckpointWriter
+from lorabake.train.after_epoch import AfterEpoch, Checkpoint, Events
+from lorabake.train.batches import epoch_batches, steps_of, train_images, validation_images
+from lorabake.train.checkpointing import Checkpointing, share_for
 from lorabake.train.latents import LatentCache
+from lorabake.train.masks import Masks, missing_note
 from lorabake.train.oven import Oven
 from lorabake.train.prepare import Setup, load_setup
 from lorabake.train.state import Progress, load_state, restore_optimizer, save_state
 
-
-class Events(Protocol):
-    """Where a bake tells what it does."""
-
-    def write(self, type: EventType, **data: Any) -> object: ...
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One LoRA file. loss: mean over the last epoch."""
-
-    path: Path
-    epoch: int
-    step: int
-    loss: float
+__all__ = ["Checkpoint", "Events", "TrainResult", "train"]
 
 
 @dataclass(frozen=True)
@@ -70,14 +56,17 @@ def train(
     events.write("plan", steps=plan.total_steps, name=setup.name, **plan.to_mapping())
 
     events.write("phase", name="load", detail=f"Loading {setup.base.name}")
-    model = _load(setup)
+    device = find_device()
+    model = _load(setup, device)
     images = train_images(setup.dataset, recipe)
+    held_out = validation_images(setup.dataset, recipe)
+    _note_missing_masks(model, setup, events)
     latents = _encode(model, setup, events, should_stop)
-    network = attach(model, _parts_that_train(recipe), general.seed)
-    if general.gradient_checkpointing != "off":
-        model.enable_gradient_checkpointing()
-    writer = CheckpointWriter(setup)
-    oven = Oven(model, network, recipe, latents, plan.total_steps)
+    network = attach(model, _parts_that_train(recipe), general.seed, weights=setup.weights)
+    share = share_for(recipe, estimate(recipe, setup.base, device.kind), device)
+    checkpointing = Checkpointing(model, share)
+    oven = Oven(model, network, recipe, latents, plan.total_steps, checkpointing)
+    after_epoch = AfterEpoch(run, setup, oven, held_out, events)
 
     progress = Progress()
     state = load_state(run.state_dir) if resume else None
@@ -86,14 +75,23 @@ def train(
         restore_optimizer(oven.optimizer, state.optimizer)
         if state.scaler:
             oven.scaler.load_state_dict(state.scaler)
+        if oven.ema and state.ema:
+            oven.ema.load(state.ema)
         progress = state.progress
         events.write("note", text=f"Going on after step {progress.step} of {plan.total_steps}.")
 
     def keep(progress: Progress) -> None:
         scaler = oven.scaler.state_dict() if oven.scaler.is_enabled() else None
-        save_state(run.state_dir, network.train_state(), oven.optimizer, progress, scaler)
+        ema = oven.ema.state() if oven.ema else None
+        save_state(run.state_dir, network.train_state(), oven.optimizer, progress, scaler, ema)
 
-    events.write("phase", name="train", detail="Baking", step=progress.step)
+    events.write(
+        "phase",
+        name="train",
+        detail="Baking",
+        step=progress.step,
+        checkpointed=round(checkpointing.share, 2),
+    )
     checkpoints: list[Checkpoint] = []
     losses = list(progress.losses)
     step, seconds, mark = progress.step, progress.seconds, time.perf_counter()
@@ -113,7 +111,7 @@ def train(
                 raise Stopped(
                     f"Stopped after step {step} of {plan.total_steps}. It can be resumed from there."
                 )
-            pieces = oven.pieces
+            shape = oven.shape
             try:
                 result = oven.step(step, group)
             except TrainingError:
@@ -133,33 +131,30 @@ def train(
                 lr=result.rates,
                 grad_norm=result.grad_norm,
                 seconds=round(took, 4),
+                **({"effective": result.effective} if result.effective else {}),
+                **({"scaled": result.scaled} if result.scaled else {}),
             )
-            if oven.pieces > pieces:
-                events.write("note", text=_split_note(oven.pieces))
-        average = sum(losses) / len(losses)
-        if epoch % recipe.saving.save_every_n_epochs == 0 or epoch == plan.epochs:
-            saved = Checkpoint(
-                run.folder / f"{setup.name}-{epoch:02d}.safetensors", epoch, step, average
-            )
-            for warning in writer.write(saved.path, network, epoch=epoch, step=step, loss=average):
-                events.write("warning", text=warning)
-            checkpoints.append(saved)
-            mib = round(saved.path.stat().st_size / 2**20, 2)
-            events.write(
-                "checkpoint", path=saved.path.name, epoch=epoch, step=step, loss=average, mib=mib
-            )
+            if oven.shape != shape:
+                events.write("note", text=oven.shape_note())
+        checkpoints += after_epoch(epoch, step, sum(losses) / len(losses))
         keep(Progress(step, tuple(losses), seconds))
         mark = time.perf_counter()
-    return TrainResult(checkpoints, step, seconds)
+    return TrainResult([c for c in checkpoints if c.path.exists()], step, seconds)
 
 
-def _load(setup: Setup) -> Model:
+def _load(setup: Setup, device: DeviceInfo) -> Model:
     """The base model, frozen, on the best device of this machine."""
-    device = find_device()
+    wish = setup.recipe.model
     dtype = choose_dtype(setup.recipe.general.mixed_precision, device.kind)
-    vae_dtype = torch.float32 if setup.recipe.model.no_half_vae else dtype
     model = load_model(
-        setup.base, vae=setup.vae, device=device.kind, dtype=dtype, vae_dtype=vae_dtype
+        setup.base,
+        family=wish.family,
+        prediction=wish.prediction,
+        zero_terminal_snr=wish.zero_terminal_snr,
+        vae=setup.vae,
+        device=device.kind,
+        dtype=dtype,
+        vae_dtype=torch.float32 if wish.no_half_vae else dtype,
     )
     set_threads(sum(p.numel() for p in model.unet.parameters()), device.kind)
     return model
@@ -171,27 +166,29 @@ def _encode(
     """The latents of all pictures; afterwards the VAE's memory is free."""
     folder = setup.cache / "latents" if setup.recipe.general.cache_latents_to_disk else None
     cache = LatentCache(folder, model, setup.recipe)
+    begun = time.perf_counter()
 
     def report(done: int, total: int) -> None:
-        detail = f"Encoding picture {done} of {total}"
+        speed = done / (time.perf_counter() - begun)
+        detail = f"Encoding picture {done} of {total}, {speed:.2g} a second"
         events.write("phase", name="latents", detail=detail, done=done, total=total)
 
     images = train_images(setup.dataset, setup.recipe)
-    cache.fill(images, report, should_stop)
-    if all(cache.keeps(image) for image in images):
+    held_out = validation_images(setup.dataset, setup.recipe)
+    cache.fill([*images, *held_out], report, should_stop)
+    if all(cache.keeps(image) for image in [*images, *held_out]):
         model.free("vae")
     return cache
+
+
+def _note_missing_masks(model: Model, setup: Setup, events: Events) -> None:
+    masks = Masks(setup.recipe.optimizer.masked_loss, model.vae_factor)
+    if missing := masks.missing(train_images(setup.dataset, setup.recipe)):
+        events.write("warning", text=missing_note(missing))
 
 
 def _parts_that_train(recipe: Recipe) -> NetworkSettings:
     """The network's settings; a part whose learning rate is 0 gets no layers at all."""
     return replace(
         recipe.network, train_unet=recipe.unet_trains, train_text_encoder=recipe.text_encoder_trains
-    )
-
-
-def _split_note(pieces: int) -> str:
-    return (
-        f"The graphics card's memory was too small for the whole batch, so it is computed in {pieces} "
-        "parts. The result is the same; each step takes a little longer."
     )

@@ -85,6 +85,8 @@ def _checkpoints(run: Run) -> list[dict[str, Any]]:
     """Every file of the run with its figures; after a resume the newer figures count."""
     events, _ = read_events(run.events_path)
     found = {
-        event.data["epoch"]: dict(event.data) for event in events if event.type == "checkpoint"
+        event.data["epoch"]: dict(event.data)
+        for event in events
+        if event.type == "checkpoint" and (run.folder / str(event.data["path"])).exists()
     }
     return [found[epoch] for epoch in sorted(found)]
