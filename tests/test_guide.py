@@ -77,6 +77,40 @@ SETTINGS: list[tuple[str, tuple[str, ...], str, Any]] = [
 ]
 
 
+PRODIGY, DORA, GLORA = "pdxl+prodigy", "pdxl+dora", "pdxl+glora"
+STYLE, CONCEPT, OUTFIT = "pdxl+style", "pdxl+concept", "pdxl+outfit"
+
+# The chapters that change those settings: "Prodigy", "What is a DoRA?", "Concepts, Styles, Outfits".
+CHANGES: list[tuple[str, tuple[str, ...], str, Any]] = [
+    ("optimizer: Prodigy", (PRODIGY, "nai15+prodigy"), "optimizer.type", "prodigy"),
+    ("learning_rate: 0.5 or 1", (PRODIGY,), "optimizer.unet_lr", 1),
+    ("unet lr and tenc lr are the same", (PRODIGY,), "optimizer.text_encoder_lr", 1),
+    ("network_dim: 32/32 or 16/16", (PRODIGY,), "network.network_dim", 16),
+    ("network_alpha: 32/32 or 16/16", (PRODIGY,), "network.network_alpha", 16),
+    ("constant_with_warmup", (PRODIGY,), "optimizer.lr_scheduler", "constant_with_warmup"),
+    ("lr_warmup_ratio: 0.05", (PRODIGY,), "optimizer.warmup_ratio", 0.05),
+    ("decouple=True", (PRODIGY,), "optimizer.args.decouple", True),
+    ("weight_decay=0.01", (PRODIGY,), "optimizer.args.weight_decay", 0.01),
+    ("betas=[0.9,0.999]", (PRODIGY,), "optimizer.args.betas", [0.9, 0.999]),
+    ("d_coef=2", (PRODIGY,), "optimizer.args.d_coef", 2),
+    ("use_bias_correction=True", (PRODIGY,), "optimizer.args.use_bias_correction", True),
+    ("safeguard_warmup=True", (PRODIGY,), "optimizer.args.safeguard_warmup", True),
+    ("For epochs, just set it to 20", (PRODIGY,), "general.epochs", 20),
+    ("LoRA Type: LoCon (LyCORIS)", (DORA,), "network.type", "locon"),
+    ("Conv Dim/Alpha: 8/4", (DORA,), "network.conv_dim", 8),
+    ("Conv Dim/Alpha: 8/4, the alpha", (DORA,), "network.conv_alpha", 4),
+    ("DoRA: True", (DORA,), "network.dora", True),
+    ("Unet Learning Rate: 5e-5 or 0.00005", (DORA,), "optimizer.unet_lr", 5e-5),
+    ("Take the above PDXL settings: dim", (DORA,), "network.network_dim", 8),
+    ("Take the above PDXL settings: TE", (DORA,), "optimizer.text_encoder_lr", 1e-6),
+    ("GLoRAs … I use to train styles", (GLORA,), "network.type", "glora"),
+    ("You'll want to raise up the epochs", (STYLE,), "general.epochs", 20),
+    ("You may lower tenc LR or set it to zero", (STYLE,), "optimizer.text_encoder_lr", 0),
+    ("Set Keep Tokens to 0", (STYLE,), "captions.keep_tokens", 0),
+    ("Add an activation tag", (CONCEPT, OUTFIT), "captions.keep_tokens", 1),
+]
+
+
 def value_of(recipe: Recipe, key: str) -> Any:
     found: Any = recipe
     for part in key.split("."):
@@ -88,7 +122,7 @@ def value_of(recipe: Recipe, key: str) -> Any:
     ("preset", "key", "value"),
     [
         pytest.param(preset, key, value, id=f"{preset}: {sentence}")
-        for sentence, presets, key, value in SETTINGS
+        for sentence, presets, key, value in [*SETTINGS, *CHANGES]
         for preset in presets
     ],
 )
@@ -97,7 +131,9 @@ def test_a_preset_has_the_guides_value(preset: str, key: str, value: Any) -> Non
 
 
 def test_every_value_is_looked_at_once() -> None:
-    looked_at = [(preset, key) for _, presets, key, _ in SETTINGS for preset in presets]
+    looked_at = [
+        (preset, key) for _, presets, key, _ in [*SETTINGS, *CHANGES] for preset in presets
+    ]
     assert len(set(looked_at)) == len(looked_at)
 
 
@@ -115,8 +151,8 @@ def test_every_value_is_looked_at_once() -> None:
         (PDXL, "unet_lr", 0.0001, "1e-4 or 0.0001"),
         (PDXL, "text_encoder_lr", 0, "You may lower tenc LR or set it to zero"),
         (PDXL, "keep_tokens", 0, "Set Keep Tokens to 0 if you're not using an activation token"),
-        (PDXL, "conv_dim", 8, "Conv Dim/Alpha: 8/4"),
-        (PDXL, "conv_alpha", 4, "Conv Dim/Alpha: 8/4"),
+        (PRODIGY, "unet_lr", 0.5, "learning_rate: 0.5 or 1"),
+        (PRODIGY, "network_dim", 32, "32/32 or 16/16"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " in value else None,
 )

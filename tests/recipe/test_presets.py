@@ -14,7 +14,14 @@ from lorabake.core.settings import SettingField, setting_fields
 from lorabake.core.toml import parse_toml
 from lorabake.engine.optimizers import OPTIMIZERS
 from lorabake.recipe import presets
-from lorabake.recipe.presets import load_recipe, preset_names, recipe_to_toml
+from lorabake.recipe.presets import (
+    compose,
+    load_recipe,
+    overlay_names,
+    overlay_texts,
+    preset_names,
+    recipe_to_toml,
+)
 from lorabake.recipe.recipe import (
     GROUPS,
     Recipe,
@@ -23,6 +30,7 @@ from lorabake.recipe.recipe import (
     recipe_to_mapping,
     with_setting,
 )
+from lorabake.recipe.update import update_toml
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -185,3 +193,104 @@ def recipes(draw: st.DrawFn) -> Recipe:
 @given(recipes())
 def test_any_recipe_reads_back_equal(recipe: Recipe) -> None:
     assert recipe_from_mapping(parse_toml(recipe_to_toml(recipe), "own.toml")) == recipe
+
+
+# --- overlays ------------------------------------------------------------------------------------
+
+
+def test_overlays_are_no_presets() -> None:
+    assert overlay_names() == ("prodigy", "dora", "glora", "style", "concept", "outfit")
+    assert not set(overlay_names()) & set(preset_names())
+    for name in overlay_names():
+        title, description = overlay_texts(name)
+        assert title
+        assert description.endswith(".")
+
+
+@pytest.mark.parametrize("overlay", overlay_names())
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_overlay_fits_every_preset(preset: str, overlay: str) -> None:
+    recipe = compose(preset, [overlay])
+    assert recipe == load_recipe(f"{preset}+{overlay}")
+    assert recipe_from_mapping(parse_toml(recipe_to_toml(recipe), "own.toml")) == recipe
+    assert recipe.title == f"{load_recipe(preset).title} + {overlay_texts(overlay)[0]}"
+
+
+def test_a_later_overlay_counts_more_and_a_single_setting_most() -> None:
+    assert compose("pdxl", ["style", "concept"]).captions.keep_tokens == 1
+    assert compose("pdxl", ["concept", "style"]).captions.keep_tokens == 0
+    assert compose("pdxl", ["dora"], {"unet_lr": 2e-5}).optimizer.unet_lr == 2e-5
+
+
+def test_another_optimizer_leaves_its_own_args_behind() -> None:
+    assert load_recipe("nai15+prodigy").optimizer.args["betas"] == [0.9, 0.999]
+    assert "eps1" not in compose("pdxl", ["prodigy"]).optimizer.args
+
+
+def test_a_file_of_ones_own_takes_overlays_and_may_stand_on_one(tmp_path: Path) -> None:
+    path = write(tmp_path, 'base = "pdxl+dora"\n[network]\nnetwork_dim = 4', "one+two.toml")
+    assert load_recipe(str(path)).network.dora
+    assert load_recipe(path).network.network_dim == 4
+    mine = write(tmp_path, "[network]\nnetwork_dim = 4")
+    assert load_recipe(f"{mine}+dora").network.dora
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("pdxl+dorra", "There is no overlay called 'dorra'. Did you mean 'dora'?"),
+        ("pdxl+", "There is no overlay called ''"),
+        ("pdxl+nai15", "There is no overlay called 'nai15'"),
+        ("dora", "There is no preset or settings file called 'dora'"),
+    ],
+)
+def test_what_is_no_overlay_is_refused(source: str, sentence: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(source)
+    assert sentence in str(refused.value)
+
+
+def test_an_overlay_alone_is_no_recipe() -> None:
+    with pytest.raises(RecipeError, match="is an overlay, a change to a preset"):
+        load_recipe(presets.PRESETS_DIR / "dora.toml")
+
+
+# --- a file of one's own, changed ----------------------------------------------------------------
+
+OWN = """# my best settings so far
+base = "pdxl"
+
+[optimizer]   # tuned for weeks
+unet_lr = 8e-5  # 1e-4 burned the eyes
+args = {weight_decay = 0.05}
+
+[network]
+network_dim = 4   # small is fine
+network_alpha = 2
+"""
+
+
+def test_only_what_changed_is_written_into_a_users_file() -> None:
+    recipe = load_recipe("pdxl", {"network_dim": 6, "network_alpha": 2, "unet_lr": 8e-5})
+    recipe = with_setting(recipe, "optimizer.args.weight_decay", 0.05)
+    assert update_toml(OWN, recipe) == OWN.replace("network_dim = 4 ", "network_dim = 6 ")
+
+
+def test_nothing_changed_leaves_every_byte() -> None:
+    recipe = presets.recipe_from_text(OWN, "own.toml")
+    assert update_toml(OWN, recipe) == OWN
+
+
+def test_a_setting_the_file_had_from_its_base_is_added() -> None:
+    recipe = with_setting(presets.recipe_from_text(OWN, "own.toml"), "epochs", 7)
+    changed = update_toml(OWN, recipe)
+    assert changed.startswith(OWN.rstrip())
+    assert presets.recipe_from_text(changed, "own.toml") == recipe
+
+
+@settings(max_examples=15, deadline=None)
+@given(recipes())
+def test_a_users_file_can_become_any_recipe_and_keeps_its_remarks(recipe: Recipe) -> None:
+    changed = update_toml(OWN, recipe)
+    assert presets.recipe_from_text(changed, "own.toml") == recipe
+    assert changed.startswith("# my best settings so far")
