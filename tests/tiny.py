@@ -1,8 +1,9 @@
 """Tiny models of the real architecture, with random weights, for tests that train and render.
 
 `tiny_sdxl_folder` writes a diffusers folder, `tiny_sdxl_single_file` the same model as one file
-in the layout in which SDXL checkpoints are handed around. 32x32 pixels are a good size for them:
-latents are a quarter of that, and sides must be multiples of 16.
+in the layout in which SDXL checkpoints are handed around; `tiny_sd15_folder` and
+`tiny_sd15_single_file` do so for SD 1.5. 32x32 pixels are a good size for them: latents are a
+quarter of that, and sides must be multiples of 16.
 """
 
 from __future__ import annotations
@@ -47,6 +48,22 @@ TINY_SDXL: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
+TINY_SD15: dict[str, dict[str, Any]] = {
+    "unet": {
+        "sample_size": 8, "in_channels": 4, "out_channels": 4, "layers_per_block": 1,
+        "block_out_channels": [32, 64, 64],
+        "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+        "attention_head_dim": 4, "cross_attention_dim": 16,
+        "use_linear_projection": False, "transformer_layers_per_block": [1, 1, 1],
+        "norm_num_groups": 8,
+    },
+    "text_encoder": TINY_SDXL["text_encoder"],
+    "vae": TINY_SDXL["vae"],
+    "scheduler": TINY_SDXL["scheduler"],
+}  # fmt: skip
+_CONFIGS = {"sdxl": TINY_SDXL, "sd15": TINY_SD15}
+
 _CLASSES = {
     "unet": ["diffusers", "UNet2DConditionModel"],
     "text_encoder": ["transformers", "CLIPTextModel"],
@@ -58,61 +75,77 @@ _CLASSES = {
 }
 
 
-def tiny_modules(seed: int = 0) -> dict[str, Any]:
-    """The four networks with random weights: unet, text_encoder, text_encoder_2, vae."""
+def tiny_modules(seed: int = 0, family: str = "sdxl") -> dict[str, Any]:
+    """The networks with random weights: unet, text_encoder, text_encoder_2 of SDXL, vae."""
     import torch
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+    config = _CONFIGS[family]
+    makers: dict[str, Any] = {
+        "unet": lambda of: UNet2DConditionModel.from_config(of),
+        "text_encoder": lambda of: CLIPTextModel(CLIPTextConfig(**of)),
+        "text_encoder_2": lambda of: CLIPTextModelWithProjection(CLIPTextConfig(**of)),
+        "vae": lambda of: AutoencoderKL.from_config(of),
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        modules: dict[str, Any] = {
-            "unet": UNet2DConditionModel.from_config(TINY_SDXL["unet"]),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(**TINY_SDXL["text_encoder"])),
-            "text_encoder_2": CLIPTextModelWithProjection(
-                CLIPTextConfig(**TINY_SDXL["text_encoder_2"])
-            ),
-            "vae": AutoencoderKL.from_config(TINY_SDXL["vae"]),
-        }
+        modules = {name: make(config[name]) for name, make in makers.items() if name in config}
         for name in ("text_encoder", "text_encoder_2"):
-            # Fresh embeddings are so small that all prompts would look alike.
-            torch.nn.init.normal_(modules[name].get_input_embeddings().weight, std=0.5)
+            if name in modules:
+                # Fresh embeddings are so small that all prompts would look alike.
+                torch.nn.init.normal_(modules[name].get_input_embeddings().weight, std=0.5)
     return {name: module.eval() for name, module in modules.items()}
 
 
 def tiny_sdxl_folder(tmp_path: Path, seed: int = 0) -> Path:
     """Write a tiny SDXL-architecture diffusers folder (about 8 MB, fp32) and return its path."""
-    folder = tmp_path / f"tiny-sdxl-{seed}"
-    for name, module in tiny_modules(seed).items():
-        module.save_pretrained(folder / name, safe_serialization=True)
-    _write_json(
-        folder / "scheduler" / "scheduler_config.json",
-        {"_class_name": "EulerDiscreteScheduler", **TINY_SDXL["scheduler"]},
-    )
-    _write_json(
-        folder / "model_index.json",
-        {
-            "_class_name": "StableDiffusionXLPipeline",
-            "force_zeros_for_empty_prompt": False,
-            **_CLASSES,
-        },
-    )
-    return folder
+    return _folder(tmp_path, seed, "sdxl", "StableDiffusionXLPipeline")
+
+
+def tiny_sd15_folder(tmp_path: Path, seed: int = 0) -> Path:
+    """Write a tiny SD 1.5 diffusers folder (about 4 MB, fp32) and return its path."""
+    return _folder(tmp_path, seed, "sd15", "StableDiffusionPipeline")
 
 
 def tiny_sdxl_single_file(tmp_path: Path, seed: int = 0, **metadata: str) -> Path:
     """Write the model of `tiny_sdxl_folder` as one file in SGM layout and return its path."""
+    return _single_file(tmp_path, seed, "sdxl", metadata)
+
+
+def tiny_sd15_single_file(tmp_path: Path, seed: int = 0, **metadata: str) -> Path:
+    """Write the model of `tiny_sd15_folder` as one file in LDM layout and return its path."""
+    return _single_file(tmp_path, seed, "sd15", metadata)
+
+
+def _folder(tmp_path: Path, seed: int, family: str, pipeline: str) -> Path:
+    folder = tmp_path / f"tiny-{family}-{seed}"
+    modules = tiny_modules(seed, family)
+    for name, module in modules.items():
+        module.save_pretrained(folder / name, safe_serialization=True)
+    _write_json(
+        folder / "scheduler" / "scheduler_config.json",
+        {"_class_name": "EulerDiscreteScheduler", **_CONFIGS[family]["scheduler"]},
+    )
+    parts = {*modules, "scheduler", "tokenizer", *(["tokenizer_2"] if family == "sdxl" else [])}
+    classes = {name: each for name, each in _CLASSES.items() if name in parts}
+    told = {"force_zeros_for_empty_prompt": False} if family == "sdxl" else {}
+    _write_json(folder / "model_index.json", {"_class_name": pipeline, **told, **classes})
+    return folder
+
+
+def _single_file(tmp_path: Path, seed: int, family: str, metadata: dict[str, str]) -> Path:
     from safetensors.torch import save_file
 
-    path = tmp_path / f"tiny-sdxl-{seed}.safetensors"
+    path = tmp_path / f"tiny-{family}-{seed}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {"lorabake.config": json.dumps(TINY_SDXL)}
-    save_file(sgm_tensors(tiny_modules(seed)), path, metadata=told | metadata)
+    told = {"lorabake.config": json.dumps(_CONFIGS[family])}
+    save_file(sgm_tensors(tiny_modules(seed, family), family), path, metadata=told | metadata)
     return path
 
 
-def sgm_tensors(modules: dict[str, Any]) -> dict[str, Any]:
-    """The weights of the four networks under the names of a single-file checkpoint."""
+def sgm_tensors(modules: dict[str, Any], family: str = "sdxl") -> dict[str, Any]:
+    """The weights of the networks under the names of a single-file checkpoint."""
     import torch
 
     from lorabake.engine.families.single_file import sources
@@ -120,7 +153,7 @@ def sgm_tensors(modules: dict[str, Any]) -> dict[str, Any]:
     tensors: dict[str, Any] = {}
     for part, module in modules.items():
         state = dict(module.state_dict())
-        for key, (name, _) in sources(part, module.config, state).items():
+        for key, (name, _) in sources(part, module.config, state, family=family).items():
             if part == "text_encoder_2" and "in_proj" in name:
                 qkv = [key.replace(".q_proj.", f".{each}_proj.") for each in "qkv"]
                 if ".q_proj." in key:

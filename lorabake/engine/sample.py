@@ -125,7 +125,7 @@ class Denoiser:
         self.cfg = cfg
         self.guided = cfg != 1
         self.time_of = Timesteps(model.alphas_cumprod)
-        self.predicts_v = model.scheduler_config.get("prediction_type") == "v_prediction"
+        self.predicts_v = model.prediction == "v"
         both = [negative, conditioning] if self.guided else [conditioning]
         self.batch = count * len(both)
         self.conditioning = type(conditioning)(

@@ -26,10 +26,14 @@ Noise = Callable[[], Tensor]
 
 # --- noise levels ---------------------------------------------------------------------------------
 
+# ᾱ of a last timestep that is pure noise. With 0 its σ would be infinite; the web UIs take this
+# number instead, at which σ is 4518.76.
+LEAST_ALPHA = 4.8973451890853435e-08
+
 
 def model_sigmas(alphas_cumprod: Tensor) -> Tensor:
     """σ of each of the model's 1000 timesteps: √((1 - ᾱ) / ᾱ)."""
-    alphas = alphas_cumprod.double()
+    alphas = alphas_cumprod.double().clamp(min=LEAST_ALPHA)
     return ((1 - alphas) / alphas).sqrt()
 
 

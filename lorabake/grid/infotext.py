@@ -35,6 +35,7 @@ class Rendering:
     height: int
     model: str
     model_hash: str
+    clip_skip: int = 1
 
 
 def lora_tag(name: str, weight: float) -> str:
@@ -75,6 +76,7 @@ def infotext(rendering: Rendering, lora: str, lora_hash: str, weight: float) -> 
         "Size": f"{rendering.width}x{rendering.height}",
         "Model hash": rendering.model_hash[:10],
         "Model": rendering.model,
+        **({"Clip skip": str(rendering.clip_skip)} if rendering.clip_skip > 1 else {}),
         "Lora hashes": f"{lora}: {lora_hash[:12]}",
         "Version": f"lorabake {lorabake.__version__}",
     }

@@ -18,7 +18,7 @@ from lorabake.core.files import atomic_write_json, read_json
 from lorabake.core.run import Run
 from lorabake.core.settings import setting
 from lorabake.core.toml import read_toml
-from lorabake.engine.families.sdxl import model_pixel_multiple
+from lorabake.engine.families import model_pixel_multiple
 from lorabake.engine.lora_file import read_metadata
 from lorabake.grid.axes import choose_epochs, parse_weights
 from lorabake.grid.infotext import number, without_lora_tags
@@ -89,6 +89,7 @@ class GridPlan:
     sampler: str
     width: int
     height: int
+    clip_skip: int = 1
 
     @property
     def total(self) -> int:
@@ -137,6 +138,7 @@ def prepare_grid(run: Run, request: GridRequest) -> Path:
         sampler=request.sampler,
         width=width,
         height=height,
+        clip_skip=recipe_of(run).general.clip_skip,
     )
     folder = run.grid_dir / _folder_name(plan)
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +204,7 @@ def _folder_name(plan: GridPlan) -> str:
 
 def _size(text: str, run: Run, lora: Path) -> tuple[int, int]:
     """Width and height in px: as asked, or the shape most pictures were trained in."""
-    multiple = model_pixel_multiple(base_of(run).path)
+    multiple = model_pixel_multiple(base_of(run).path, recipe_of(run).model.family)
     if not text.strip():
         width, height = _trained_size(run, lora)
         return _nearest(width, multiple), _nearest(height, multiple)

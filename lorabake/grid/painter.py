@@ -15,9 +15,9 @@ from torch import Tensor
 
 from lorabake.core.errors import DeviceError
 from lorabake.engine.device import SMALL_NETWORK, choose_dtype, find_device, set_threads
+from lorabake.engine.families import load_model
 from lorabake.engine.families.model import Model
 from lorabake.engine.families.prompts import Conditioning
-from lorabake.engine.families.sdxl import load_model
 from lorabake.engine.networks.switch import LoraSwitch
 from lorabake.engine.sample import OnStep, sample
 from lorabake.grid.job import Base, GridPlan
@@ -84,7 +84,8 @@ class Painter:
         encoded = []
         for weight in weights if self.switch.changes_text else weights[:1]:
             self.switch.set_prompt_weight(weight)
-            encoded.append(self.model.encode_prompts(texts))  # (2, T, D): equal T for both
+            # (2, T, D): equal T for both
+            encoded.append(self.model.encode_prompts(texts, clip_skip=self.plan.clip_skip))
         contexts = torch.stack([one.context for one in encoded])  # (B, 2, T, D)
         pooled = torch.stack([one.pooled for one in encoded])  # (B, 2, P)
         return (
@@ -111,7 +112,16 @@ def load_base(base: Base, recipe: Any) -> Model:
     if device.kind != "cpu":  # a CPU computes fastest in full precision
         dtype = choose_dtype(recipe.general.mixed_precision, device.kind)
     vae_dtype = torch.float32 if recipe.model.no_half_vae else dtype
-    return load_model(base.path, vae=base.vae, device=device.kind, dtype=dtype, vae_dtype=vae_dtype)
+    return load_model(
+        base.path,
+        family=recipe.model.family,
+        prediction=recipe.model.prediction,
+        zero_terminal_snr=recipe.model.zero_terminal_snr,
+        vae=base.vae,
+        device=device.kind,
+        dtype=dtype,
+        vae_dtype=vae_dtype,
+    )
 
 
 def painters_for(

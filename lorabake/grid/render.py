@@ -252,6 +252,7 @@ def _about(plan: GridPlan, model: str, model_hash: str) -> Rendering:
         height=plan.height,
         model=model,
         model_hash=model_hash,
+        clip_skip=plan.clip_skip,
     )
 
 

@@ -9,12 +9,10 @@ from typing import Literal
 
 from lorabake.core.dataset import Dataset
 from lorabake.core.errors import LorabakeError, RecipeError
-from lorabake.engine.families.sdxl import model_pixel_multiple
-from lorabake.engine.identify import require_sdxl
+from lorabake.engine.families import FAMILIES, model_pixel_multiple
+from lorabake.engine.identify import CheckpointInfo, identify, require_base
 from lorabake.recipe.plan import make_plan
 from lorabake.recipe.recipe import Recipe
-
-TRAINABLE_FAMILIES = {"sdxl": "SDXL"}
 
 
 @dataclass(frozen=True)
@@ -43,30 +41,28 @@ def refuse_impossible(advice: list[Advice]) -> None:
 
 
 def _family(recipe: Recipe, base: Path | None) -> Iterator[Advice]:
-    if recipe.family not in TRAINABLE_FAMILIES:
-        yield Advice(
-            "stop",
-            "This version trains SDXL models only; SD 1.5 (NAI) is not ready yet. The preset's "
-            "values are the guide's and can be read and saved. Choose illustrious, pdxl or practice to bake.",
-        )
-    elif recipe.general.clip_skip > 1:
+    if recipe.family == "sdxl" and recipe.general.clip_skip > 1:
         yield Advice("hint", "Clip skip has no effect on SDXL models; it is for NAI 1.5.")
+    if recipe.family == "sd15" and recipe.general.clip_skip == 1:
+        yield Advice("hint", "NAI and what is made from it were trained with clip skip 2.")
 
 
 def _base(recipe: Recipe, base: Path | None) -> Iterator[Advice]:
-    if base is None or recipe.family not in TRAINABLE_FAMILIES:
+    if base is None:
         return
     try:
-        found = require_sdxl(base)
-        multiple = model_pixel_multiple(base)
+        found = require_base(base, recipe.model.family)
+        multiple = model_pixel_multiple(base, recipe.model.family)
+        file = identify(base)
     except LorabakeError as error:
         yield Advice("stop", str(error))
         return
-    if found.prediction == "v":
+    yield from _overruled(recipe, base.name, file)
+    if found.family != recipe.family:
         yield Advice(
-            "stop",
-            f"{base.name} is a v-prediction model, which this version cannot train yet. "
-            "Choose an epsilon model such as Illustrious XL v0.1.",
+            "warn",
+            f"These settings are for {FAMILIES[recipe.family].label}, but {base.name} is an "
+            f"{FAMILIES[found.family or ''].label} model. Choose another preset or base model.",
         )
     if recipe.bucket.bucket_reso_steps % multiple:
         yield Advice(
@@ -74,6 +70,42 @@ def _base(recipe: Recipe, base: Path | None) -> Iterator[Advice]:
             f"The bucket resolution steps are {recipe.bucket.bucket_reso_steps} px, but {base.name} "
             f"needs a multiple of {multiple}. The guide's 64 fits every model.",
         )
+
+
+def _overruled(recipe: Recipe, name: str, file: CheckpointInfo) -> Iterator[Advice]:
+    """Where the recipe says something else of the base model than its file does."""
+    told = recipe.model
+    if told.family not in ("auto", file.family):
+        yield Advice(
+            "warn",
+            f"{name} says that it is an {file.label}, but Model family takes it for "
+            f"{FAMILIES[told.family].label}. Set it to auto unless you know better.",
+        )
+    if told.prediction not in ("auto", file.prediction):
+        yield Advice(
+            "warn",
+            f"{name} looks like a model that predicts {_predicts(file.prediction)}, but Prediction "
+            f"type says {told.prediction}. Set it to auto unless you know better: the wrong one "
+            "ruins the LoRA.",
+        )
+    from_noise = {"auto": file.zero_terminal_snr, "on": True, "off": False}[told.zero_terminal_snr]
+    if from_noise != file.zero_terminal_snr:
+        yield Advice(
+            "warn",
+            f"Zero terminal SNR is {told.zero_terminal_snr}, but {name} says otherwise. "
+            "Set it to auto unless you know better.",
+        )
+    prediction = file.prediction if told.prediction == "auto" else told.prediction
+    if from_noise and prediction != "v":
+        yield Advice(
+            "warn",
+            "Zero terminal SNR without v-prediction: a model that predicts noise learns nothing "
+            "where all is noise. Switch it off, or set Prediction type to v.",
+        )
+
+
+def _predicts(prediction: str | None) -> str:
+    return "velocity (v)" if prediction == "v" else "noise (epsilon)"
 
 
 def _settings(recipe: Recipe) -> Iterator[Advice]:

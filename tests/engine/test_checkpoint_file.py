@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lorabake.core.errors import LorabakeError, ModelFileError
 from lorabake.engine.checkpoint_file import read_header, size_text
-from lorabake.engine.identify import identify, require_sdxl
+from lorabake.engine.identify import identify, require_base
 
 SCALAR = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
 
@@ -208,6 +208,7 @@ CROSS = f"{UNET}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
 IN = f"{UNET}input_blocks.0.0.weight"
 CLIP_L = "conditioner.embedders.0.transformer.text_model.encoder.layers.0.layer_norm1.weight"
 CLIP_G = "conditioner.embedders.1.model.transformer.resblocks.0.ln_1.weight"
+OLD_TEXT = "cond_stage_model.transformer.encoder.layers.0.layer_norm1.weight"
 LDM_TEXT = "cond_stage_model.transformer.text_model.encoder.layers.0.layer_norm1.weight"
 SDXL = {IN: (320, 4, 3, 3), CROSS: (640, 2048), CLIP_L: (768,), CLIP_G: (1280,)}
 VAE = {"encoder.conv_in.weight": (128, 3, 3, 3), "decoder.conv_in.weight": (512, 4, 3, 3)}
@@ -222,6 +223,13 @@ FILES: list[tuple[str, dict[str, tuple[int, ...]], dict[str, str], str, str | No
     ("inpaint", SDXL | {IN: (320, 9, 3, 3)}, {}, "inpainting", "sdxl", "SDXL inpainting checkpoint"),
     ("refiner", {IN: (384, 4, 3, 3), CROSS: (768, 1280), "conditioner.embedders.0.model.ln_final.weight": (1280,)}, {}, "refiner", "sdxl", "SDXL refiner"),
     ("sd15", {IN: (320, 4, 3, 3), CROSS: (640, 768), LDM_TEXT: (768,)}, {}, "checkpoint", "sd15", "SD 1.5 checkpoint"),
+    ("nai", {IN: (320, 4, 3, 3), CROSS: (640, 768), OLD_TEXT: (768,), "model_ema.decay": ()}, {}, "checkpoint", "sd15", "SD 1.5 checkpoint"),
+    ("sd15-v", {IN: (320, 4, 3, 3), CROSS: (640, 768), LDM_TEXT: (768,), "v_pred": (1,)}, {}, "checkpoint", "sd15", "SD 1.5 v-prediction checkpoint"),
+    ("sd15-inpaint", {IN: (320, 9, 3, 3), CROSS: (640, 768), LDM_TEXT: (768,)}, {}, "inpainting", "sd15", "SD 1.5 inpainting checkpoint"),
+    ("pix2pix", {IN: (320, 8, 3, 3), CROSS: (640, 768), LDM_TEXT: (768,)}, {}, "inpainting", "sd15", "SD 1.5 checkpoint for editing pictures (InstructPix2Pix)"),
+    ("depth", {IN: (320, 5, 3, 3), CROSS: (640, 1024), "cond_stage_model.model.ln_final.weight": (1024,)}, {}, "inpainting", "sd2", "SD 2 checkpoint for pictures with depth"),
+    ("unet-15", {IN: (320, 4, 3, 3), CROSS: (640, 768)}, {}, "unet", "sd15", "SD 1.5 U-Net without its text encoders"),
+    ("control-15", {IN: (320, 4, 3, 3), CROSS: (640, 768), LDM_TEXT: (768,), "control_model.a": (1,)}, {}, "controlnet", None, "ControlNet"),
     ("sd2", {IN: (320, 4, 3, 3), CROSS: (640, 1024), "cond_stage_model.model.ln_final.weight": (1024,)}, {}, "checkpoint", "sd2", "SD 2 checkpoint"),
     ("unet", {IN: (320, 4, 3, 3), CROSS: (640, 2048)}, {}, "unet", "sdxl", "SDXL U-Net without its text encoders"),
     ("sd3", {f"{UNET}joint_blocks.0.x_block.attn.qkv.weight": (2, 2)}, {}, "checkpoint", "sd3", "SD 3 checkpoint"),
@@ -264,27 +272,58 @@ def test_what_a_file_is(
     info = identify(path)
     assert (info.kind, info.family, info.label) == (kind, family, label)
     assert info.dtype == "fp16"
-    if kind == "checkpoint" and family == "sdxl":
-        assert require_sdxl(path).prediction == ("epsilon" if name == "sdxl" else "v")
+    if kind == "checkpoint" and family in ("sdxl", "sd15"):
+        found = require_base(path)
+        assert found.prediction == ("v" if "v-prediction" in label else "epsilon")
+        assert found.zero_terminal_snr == ("ztsnr" in shapes)
     else:
         with pytest.raises(ModelFileError, match=rf"^{name}\.safetensors is an? ") as caught:
-            require_sdxl(path)
+            require_base(path)
         assert label in str(caught.value)
 
 
 def test_the_sentence_for_a_lora(tmp_path: Path) -> None:
     path = file_of(tmp_path / "pony_lora.safetensors", {f"{KOHYA}.lora_down.weight": (8, 2048)})
     with pytest.raises(ModelFileError) as caught:
-        require_sdxl(path)
+        require_base(path)
     assert str(caught.value) == (
         "pony_lora.safetensors is a LoRA (rank 8, for SDXL), not a base model; "
         "choose the checkpoint it was made for."
     )
 
 
-def test_the_sentence_for_sd15(tmp_path: Path) -> None:
-    shapes = {IN: (320, 4, 3, 3), CROSS: (640, 768), LDM_TEXT: (768,)}
-    with pytest.raises(
-        ModelFileError, match=r"old is an SD 1\.5 checkpoint, which cannot be trained"
-    ):
-        require_sdxl(file_of(tmp_path / "old", shapes))
+def test_the_sentence_for_sd2(tmp_path: Path) -> None:
+    shapes = {
+        IN: (320, 4, 3, 3),
+        CROSS: (640, 1024),
+        "cond_stage_model.model.ln_final.weight": (9,),
+    }
+    path = file_of(tmp_path / "old", shapes)
+    with pytest.raises(ModelFileError, match=r"old is an SD 2 checkpoint, which cannot be trained"):
+        require_base(path)
+    assert require_base(path, "sd15").family == "sd15"  # loading it will say what does not fit
+
+
+def test_a_lora_stays_one_whatever_the_user_says(tmp_path: Path) -> None:
+    path = file_of(tmp_path / "pony_lora", {f"{KOHYA}.lora_down.weight": (8, 2048)})
+    with pytest.raises(ModelFileError, match="is a LoRA"):
+        require_base(path, "sdxl")
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "kind", "label"),
+    [
+        ("model_index.json", "StableDiffusion3Pipeline", "checkpoint", "SD 3 checkpoint"),
+        ("model_index.json", "FluxPipeline", "checkpoint", "Flux checkpoint"),
+        ("config.json", "AutoencoderKL", "vae", "VAE"),
+        ("config.json", "ControlNetModel", "controlnet", "ControlNet"),
+        ("config.json", "Wonder", "unknown", "Wonder that lorabake cannot use"),
+    ],
+)
+def test_folders_that_are_no_base(
+    tmp_path: Path, name: str, told: str, kind: str, label: str
+) -> None:
+    (tmp_path / name).write_text(json.dumps({"_class_name": told}), encoding="utf-8")
+    assert (identify(tmp_path).kind, identify(tmp_path).label) == (kind, label)
+    with pytest.raises(ModelFileError, match=label):
+        require_base(tmp_path)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from lorabake.core.dataset import Dataset, Problem
 from lorabake.core.errors import RecipeError
 from lorabake.recipe.checks import Advice, check_dataset, check_recipe, refuse_impossible
 from lorabake.recipe.presets import load_recipe
 from tests.recipe.datasets import concept, dataset
-from tests.tiny import tiny_sdxl_folder
+from tests.tiny import TINY_SDXL, tiny_sd15_folder, tiny_sdxl_folder, tiny_sdxl_single_file
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_sdxl_folder(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def sd15(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_sd15_folder(tmp_path_factory.mktemp("sd15"))
 
 
 def about_recipe(preset: str = "pdxl", base: Path | None = None, **changes: Any) -> list[Advice]:
@@ -30,9 +38,56 @@ def test_the_guides_presets_need_no_advice(preset: str, base: Path) -> None:
     assert check_dataset(dataset(concept(20, 2)), load_recipe(preset)) == []
 
 
-def test_sd15_is_not_trained_yet() -> None:
-    (advice,) = [remark for remark in about_recipe("nai15") if remark.level == "stop"]
-    assert "SD 1.5 (NAI) is not ready yet" in advice.text
+def test_the_preset_for_nai_needs_no_advice_either(sd15: Path) -> None:
+    assert {one.level for one in about_recipe("nai15", sd15)} <= {"hint"}
+
+
+def test_clip_skip_of_nai() -> None:
+    sentence = "trained with clip skip 2"
+    assert any(sentence in one.text for one in about_recipe("nai15", clip_skip=1))
+    assert not any(sentence in one.text for one in about_recipe("nai15"))
+
+
+def test_a_base_of_the_other_family(base: Path, sd15: Path) -> None:
+    (advice,) = [one for one in about_recipe("nai15", base) if one.level == "warn"]
+    assert "These settings are for SD 1.5, but tiny-sdxl-0 is an SDXL model" in advice.text
+    (advice,) = about_recipe("pdxl", sd15)
+    assert "These settings are for SDXL, but tiny-sd15-0 is an SD 1.5 model" in advice.text
+
+
+@pytest.mark.parametrize(
+    ("tensors", "changes", "sentences"),
+    [
+        ((), {}, []),
+        (("v_pred", "ztsnr"), {}, []),
+        ((), {"model.prediction": "epsilon", "model.zero_terminal_snr": "off"}, []),
+        ((), {"model.prediction": "v"}, ["predicts noise (epsilon), but Prediction type says v"]),
+        (("v_pred",), {"model.prediction": "epsilon"}, ["predicts velocity (v), but"]),
+        (("v_pred", "ztsnr"), {"model.zero_terminal_snr": "off"}, ["Zero terminal SNR is off"]),
+        (
+            (),
+            {"model.zero_terminal_snr": "on"},
+            ["Zero terminal SNR is on", "without v-prediction"],
+        ),
+        ((), {"model.family": "sdxl"}, []),
+    ],
+)
+def test_where_the_recipe_overrules_the_file(
+    tmp_path: Path, tensors: tuple[str, ...], changes: dict[str, Any], sentences: list[str]
+) -> None:
+    path = tiny_sdxl_single_file(tmp_path)
+    markers = {name: torch.ones(1) for name in tensors}
+    config = json.dumps(TINY_SDXL)
+    save_file(load_file(path) | markers, path, metadata={"lorabake.config": config})
+    advice = about_recipe("pdxl", path, **changes)
+    assert len(advice) == len(sentences)
+    assert all(part in one.text for part, one in zip(sentences, advice, strict=True))
+    assert {one.level for one in advice} <= {"warn"}
+
+
+def test_a_family_that_the_file_is_not(base: Path) -> None:
+    texts = [one.text for one in about_recipe("pdxl", base, **{"model.family": "sd15"})]
+    assert any("says that it is an SDXL checkpoint, but Model family" in text for text in texts)
 
 
 @pytest.mark.parametrize(

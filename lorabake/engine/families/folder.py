@@ -47,8 +47,8 @@ def read_config(folder: Path, part: str) -> dict[str, Any]:
     wanted = CLASSES.get(part)
     if wanted and given not in (None, wanted, [wanted]):
         raise ModelFileError(
-            f"{folder.parent.name} is not an SDXL model (its {folder.name} is {str(given)[:60]}). "
-            "Choose an SDXL checkpoint."
+            f"{folder.parent.name} is not an SD 1.5 or SDXL model (its {folder.name} is "
+            f"{str(given)[:60]}). Choose a checkpoint of one of these."
         )
     _check_sizes(config, folder)
     for key in _NEEDED.get(part, ()):
@@ -132,7 +132,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelFileError(
             f"{path.parent.parent.name} is not a complete model: {path.parent.name}/{path.name} "
-            "is missing. Choose a folder that holds a whole SDXL model, or a .safetensors file."
+            "is missing. Choose a folder that holds a whole model, or a .safetensors file."
         ) from None
     except (OSError, ValueError, RecursionError):
         raise ModelFileError(

@@ -1,4 +1,4 @@
-"""Building SDXL's networks and filling them from files."""
+"""Building a model's networks and filling them from files."""
 
 from __future__ import annotations
 
@@ -13,16 +13,34 @@ from torch import nn
 
 from lorabake.core.errors import ModelFileError
 from lorabake.engine.clip_tokenizer import tokenizer_g, tokenizer_l
-from lorabake.engine.families import shapes, single_file
+from lorabake.engine.families import model_config, shapes, single_file
+from lorabake.engine.families.family import AUTO, FAMILIES, Prediction
 from lorabake.engine.families.folder import part_files, plain_sources, read_config
 from lorabake.engine.families.model import Model
-from lorabake.engine.families.sdxl import PARTS, model_config
 from lorabake.engine.families.weights import Source, TensorFile, empty, fill
-from lorabake.engine.identify import require_sdxl
+from lorabake.engine.identify import CheckpointInfo, require_base
 
 Config = Mapping[str, Any]
-TOLD_SIZES = 6  # numbers that tell the U-Net sizes and crop
-VOCABULARY = 49408  # of the tokenizers, which are the same in every SDXL
+TOLD_SIZES = 6  # numbers that tell SDXL's U-Net sizes and crop
+VOCABULARY = 49408  # of the tokenizers, which are the same in every family
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says of a model: "auto" believes the file. See `families.load_model`."""
+
+    family: str = AUTO
+    prediction: str = AUTO
+    zero_terminal_snr: str = AUTO
+
+    def prediction_of(self, found: CheckpointInfo) -> Prediction:
+        told = found.prediction if self.prediction == AUTO else self.prediction
+        return "v" if told == "v" else "epsilon"
+
+    def starts_from_noise(self, found: CheckpointInfo) -> bool:
+        if self.zero_terminal_snr == AUTO:
+            return found.zero_terminal_snr
+        return self.zero_terminal_snr == "on"
 
 
 @dataclass(frozen=True)
@@ -36,24 +54,27 @@ class Part:
 
 def load(
     base: Path,
-    vae: Path | None,
+    wanted: Wanted,
     *,
+    vae: Path | None,
     device: str | torch.device,
     dtype: torch.dtype | None,
     vae_dtype: torch.dtype | None,
-    parts: tuple[str, ...],
+    parts: tuple[str, ...] | None,
 ) -> Model:
-    """See `lorabake.engine.families.sdxl.load_model`."""
-    require_sdxl(base)
-    own = [name for name in PARTS if vae is None or name != "vae"]
-    found = _folder_parts(base, own) if base.is_dir() else _single_file_parts(base, own)
+    """See `lorabake.engine.families.load_model`."""
+    about = require_base(base, wanted.family)
+    family = FAMILIES[about.family or ""]
+    own = [name for name in family.parts if vae is None or name != "vae"]
+    read = _folder_parts if base.is_dir() else _single_file_parts
+    found = read(base, own, family.name)
     if vae is not None:
-        found["vae"] = _other_vae(vae)
-    _check_fit(base.name, {name: part.config for name, part in found.items()})
-    scheduler = model_config(base, "scheduler")
-    _check_numbers(base.name, found["vae"].config, scheduler)
+        found["vae"] = _other_vae(vae, family.name)
+    scheduler = model_config(base, "scheduler", family.name)
+    _check_fit(base.name, {name: part.config for name, part in found.items()}, family.name)
+    _check_numbers(base.name, found["vae"].config, scheduler, wanted, family.name)
     networks: dict[str, nn.Module] = {}
-    for name in parts:
+    for name in family.parts if parts is None else [n for n in family.parts if n in parts]:
         part = found[name]
         network = _build(name, part.config)
         networks[name] = fill(
@@ -67,16 +88,19 @@ def load(
         parts=networks,
         configs={name: part.config for name, part in found.items()},
         tokenizer=tokenizer_l(),
-        tokenizer_2=tokenizer_g(),
+        tokenizer_2=tokenizer_g() if "text_encoder_2" in family.parts else None,
         scheduler_config=scheduler,
         base_path=base,
         device=torch.device(device),
         dtype=dtype or torch.float32,
+        family=family.name,
+        prediction=wanted.prediction_of(about),
+        zero_terminal_snr=wanted.starts_from_noise(about),
     )
 
 
-def _folder_parts(folder: Path, names: Iterable[str]) -> dict[str, Part]:
-    return {name: _folder_part(folder / name, model_config(folder, name)) for name in names}
+def _folder_parts(folder: Path, names: Iterable[str], family: str) -> dict[str, Part]:
+    return {name: _folder_part(folder / name, model_config(folder, name, family)) for name in names}
 
 
 def _folder_part(folder: Path, config: Config) -> Part:
@@ -89,36 +113,48 @@ def _plain(files: list[TensorFile], keys: Iterable[str]) -> Mapping[str, Source]
     return {key: (name, None) for key, name in plain_sources(keys, available).items()}
 
 
-def _single_file_parts(path: Path, names: Iterable[str]) -> dict[str, Part]:
+def _single_file_parts(path: Path, names: Iterable[str], family: str) -> dict[str, Part]:
     file = TensorFile(path)
-    configs = {name: shapes.part_config(file.header, name, path.name) for name in names}
+    configs = {name: shapes.part_config(file.header, name, path.name, family) for name in names}
+    sources = partial(single_file.sources, family=family, available=file.header.tensors)
     return {
-        name: Part(config, [file], partial(single_file.sources, name, config))
+        name: Part(config, [file], partial(sources, name, config))
         for name, config in configs.items()
     }
 
 
-def _other_vae(path: Path) -> Part:
+def _other_vae(path: Path, family: str) -> Part:
     """A VAE from elsewhere: a diffusers folder or a file in either layout."""
     if path.is_dir():
         folder = path / "vae" if (path / "vae").is_dir() else path
-        return _folder_part(folder, shapes.shipped_config("vae") | read_config(folder, "vae"))
+        return _folder_part(
+            folder, shapes.shipped_config("vae", family) | read_config(folder, "vae")
+        )
     file = TensorFile(path)
-    config, prefix = shapes.vae_file_config(file.header, path.name)
+    config, prefix = shapes.vae_file_config(file.header, path.name, family)
     if prefix is None:
         return Part(config, [file], partial(_plain, [file]))
     return Part(config, [file], partial(single_file.vae_sources, config, prefix=prefix))
 
 
-def _check_fit(name: str, configs: Mapping[str, Config]) -> None:
+def _check_fit(name: str, configs: Mapping[str, Config], family: str) -> None:
     """Raise when the parts, each whole, do not belong together."""
-    unet, first, second = (configs[part] for part in ("unet", "text_encoder", "text_encoder_2"))
-    pooled = unet.get("projection_class_embeddings_input_dim", 0) - second["projection_dim"]
+    unet, first = configs["unet"], configs["text_encoder"]
+    second = configs.get("text_encoder_2")
+    words = {config["vocab_size"] for config in (first, second) if config} == {VOCABULARY}
+    if second is None:
+        listens = unet["cross_attention_dim"] == first["hidden_size"]
+    else:
+        told = unet.get("projection_class_embeddings_input_dim", 0) - second["projection_dim"]
+        listens = (
+            unet["cross_attention_dim"] == first["hidden_size"] + second["hidden_size"]
+            and unet.get("addition_time_embed_dim") == told / TOLD_SIZES
+        )
+    scale = configs["vae"]["scaling_factor"]
+    others = [other.scaling_factor for other in FAMILIES.values() if other.name != family]
     fit = {
-        "VAE": configs["vae"]["latent_channels"] == unet["in_channels"],
-        "text encoders": unet["cross_attention_dim"] == first["hidden_size"] + second["hidden_size"]
-        and unet.get("addition_time_embed_dim") == pooled / TOLD_SIZES
-        and first["vocab_size"] == second["vocab_size"] == VOCABULARY,
+        "VAE": configs["vae"]["latent_channels"] == unet["in_channels"] and scale not in others,
+        "text encoders": listens and words,
     }
     for part, fits in fit.items():
         if not fits:
@@ -128,13 +164,14 @@ def _check_fit(name: str, configs: Mapping[str, Config]) -> None:
             )
 
 
-def _check_numbers(name: str, vae: Config, scheduler: Config) -> None:
+def _check_numbers(name: str, vae: Config, scheduler: Config, wanted: Wanted, family: str) -> None:
     """Raise when the numbers that everything is multiplied by cannot be right."""
     scale = vae["scaling_factor"]
     if not isinstance(scale, int | float) or not 0 < scale < 1000:
         raise ModelFileError(
             f"The VAE used with {name} has an impossible scaling_factor. Choose another VAE."
         )
+    label = FAMILIES[family].label
     betas = (scheduler["beta_start"], scheduler["beta_end"])
     if (
         scheduler["beta_schedule"] != "scaled_linear"
@@ -142,8 +179,14 @@ def _check_numbers(name: str, vae: Config, scheduler: Config) -> None:
         or not all(isinstance(beta, float) and 0 < beta < 1 for beta in betas)
     ):
         raise ModelFileError(
-            f"{name} was made with another noise schedule than SDXL's, which cannot be trained "
-            "on. Choose another SDXL checkpoint."
+            f"{name} was made with another noise schedule than {label}'s, which cannot be trained "
+            f"on. Choose another {label} checkpoint."
+        )
+    told = scheduler["prediction_type"]
+    if wanted.prediction == AUTO and told not in ("epsilon", "v_prediction"):
+        raise ModelFileError(
+            f"{name} predicts neither noise nor velocity ({str(told)[:40]}), which cannot be "
+            f"trained on. Choose another {label} checkpoint."
         )
 
 

@@ -1,6 +1,7 @@
 """A loaded model: its networks, and the few things that training and rendering do with them.
 
 B batch, H W pixels, h w latents (H / vae_factor), T tokens, D width of the encoded text, P pooled
+(0 for SD 1.5, which has no such summary)
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from lorabake.engine.families import prompts
-from lorabake.engine.families.prompts import Conditioning
+from lorabake.engine.families.family import Prediction
+from lorabake.engine.families.prompts import Conditioning, KeptChunks
+from lorabake.engine.noise import zero_terminal_snr
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
@@ -23,22 +26,26 @@ if TYPE_CHECKING:
 
 @dataclass
 class Model:
-    """An SDXL model, frozen (no parameter asks for gradients) and in evaluation mode.
+    """A model of SD 1.5 or SDXL, frozen (no parameter asks for gradients), in evaluation mode.
 
     Parts that were not loaded, or were freed, raise when they are asked for.
-    dtype: of the U-Net and the text encoders; the VAE has its own, as its original overflows in
-    half precision.
+    dtype: of the U-Net and the text encoders; the VAE has its own, as SDXL's original overflows in
+    half precision. family: "sd15" or "sdxl". prediction: what the U-Net answers, noise ("epsilon")
+    or velocity ("v"). zero_terminal_snr: whether its last noise level is pure noise.
     """
 
     parts: dict[str, nn.Module] = field(repr=False)
     configs: Mapping[str, Mapping[str, Any]] = field(repr=False)
     tokenizer: CLIPTokenizer = field(repr=False)
-    tokenizer_2: CLIPTokenizer = field(repr=False)
+    tokenizer_2: CLIPTokenizer | None = field(repr=False)
     scheduler_config: Mapping[str, Any]
     base_path: Path
     device: torch.device
     dtype: torch.dtype
     family: str = "sdxl"
+    prediction: Prediction = "epsilon"
+    zero_terminal_snr: bool = False
+    _kept: KeptChunks = field(default_factory=KeptChunks, init=False, repr=False)
 
     @property
     def unet(self) -> Any:
@@ -98,43 +105,53 @@ class Model:
     @property
     def alphas_cumprod(self) -> Tensor:
         """How much of the picture is left at each of the 1000 noise levels, on the CPU: (1000,)."""
-        return alphas_cumprod(self.scheduler_config)
+        plain = alphas_cumprod(self.scheduler_config)
+        return zero_terminal_snr(plain) if self.zero_terminal_snr else plain
 
     def encode_prompts(
-        self, captions: Sequence[str], max_token_length: int | None = None
+        self, captions: Sequence[str], max_token_length: int | None = None, clip_skip: int = 1
     ) -> Conditioning:
         """Encode captions; None: as many chunks of 75 tokens as the longest needs.
 
-        Gradients flow into the text encoders where they ask for any.
+        clip_skip: SD 1.5 listens to its text encoder's n-th layer from the end; SDXL always to the
+        last but one. Gradients flow into the text encoders where they ask for any.
         """
-        return prompts.encode(
-            captions,
-            (self.tokenizer, self.tokenizer_2),
-            (self.text_encoder, self.text_encoder_2),
-            max_token_length,
-        )
+        if self.family == "sd15":
+            encoder = prompts.Encoder(self.tokenizer, self.text_encoder, clip_skip, normed=True)
+            return prompts.encode(captions, [encoder], max_token_length, self._kept)
+        assert self.tokenizer_2 is not None
+        encoders = [
+            prompts.Encoder(self.tokenizer, self.text_encoder, 2),
+            prompts.Encoder(self.tokenizer_2, self.text_encoder_2, 2, pooled=True),
+        ]
+        return prompts.encode(captions, encoders, max_token_length, self._kept)
 
     def time_ids(
         self,
         original: Sequence[tuple[int, int]],
         crop: Sequence[tuple[int, int]],
         target: Sequence[tuple[int, int]],
-    ) -> Tensor:
+    ) -> Tensor | None:
         """What SDXL is told about sizes: (B, 6), fp32 as half precision cannot count to 1216.
 
         original and target: (height, width) in pixels for each picture; crop: (top, left).
+        None for SD 1.5, which is told nothing.
         """
+        if self.family == "sd15":
+            return None
         rows = [
             [*one, *two, *three] for one, two, three in zip(original, crop, target, strict=True)
         ]
         return torch.tensor(rows, dtype=torch.float32, device=self.device)
 
     def predict(
-        self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, time_ids: Tensor
+        self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning, time_ids: Tensor | None
     ) -> Tensor:
-        """The noise that the U-Net sees in `noisy`: (B, 4, h, w), in the dtype of `noisy`."""
+        """What the U-Net sees in `noisy`, noise or velocity: (B, 4, h, w), in the dtype of `noisy`."""
         context = conditioning.context.to(self.dtype)
-        added = {"text_embeds": conditioning.pooled.to(self.dtype), "time_ids": time_ids}
+        added = None
+        if time_ids is not None:
+            added = {"text_embeds": conditioning.pooled.to(self.dtype), "time_ids": time_ids}
         predicted: Tensor = self.unet(
             noisy.to(self.dtype),
             timesteps,
@@ -175,7 +192,7 @@ def vae_factor(vae_config: Mapping[str, Any]) -> int:
 
 
 def pixel_multiple(configs: Mapping[str, Mapping[str, Any]]) -> int:
-    """What the sides of pictures must be multiples of: 32 for SDXL."""
+    """What the sides of pictures must be multiples of: 32 for SDXL, 64 for SD 1.5."""
     return int(vae_factor(configs["vae"]) * 2 ** (len(configs["unet"]["block_out_channels"]) - 1))
 
 

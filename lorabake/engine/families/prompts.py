@@ -1,21 +1,27 @@
-"""Captions to what SDXL's U-Net listens to.
+"""Captions to what a U-Net listens to.
 
 Long captions are cut into chunks of 75 tokens, as kohya's trainer does it: each chunk gets its own
 start and end and goes through the encoders alone; the results are joined behind the first start.
 
-B captions, C chunks, T = 75 C + 2 vectors, D width of both encoders together, P of the pooled one
+B captions, C chunks, N different chunks, T = 75 C + 2 vectors, W width of one encoder, D of all
+together, P of the pooled vector
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from lorabake.engine.families.kept import Encoded, KeptChunks
+
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
+
+__all__ = ["Conditioning", "Encoder", "KeptChunks", "chunks_needed", "encode", "token_chunks"]
 
 CHUNK = 75
 MAX_CHUNKS = 20
@@ -29,27 +35,43 @@ class Conditioning(NamedTuple):
     pooled: Tensor
 
 
+@dataclass(frozen=True)
+class Encoder:
+    """One text encoder and what of it is listened to.
+
+    skip: the layer, counted from the end; 1 is the last. normed: the final norm is applied to it,
+    as SD 1.5 wants it. pooled: whether a summary is read too.
+    """
+
+    tokenizer: CLIPTokenizer
+    module: nn.Module
+    skip: int
+    normed: bool = False
+    pooled: bool = False
+
+
 def encode(
     captions: Sequence[str],
-    tokenizers: tuple[CLIPTokenizer, CLIPTokenizer],
-    encoders: tuple[nn.Module, nn.Module],
+    encoders: Sequence[Encoder],
     max_token_length: int | None,
+    kept: KeptChunks | None = None,
 ) -> Conditioning:
-    """Encode captions with both text encoders.
+    """Encode captions with all text encoders of a model.
 
     max_token_length: 75, 150 or 225 for that many tokens, whatever the captions' lengths; None
-    for as many chunks as the longest caption needs.
+    for as many chunks as the longest caption needs. kept: where empty chunks are remembered.
     """
     if max_token_length is None:
-        chunks = max(chunks_needed(captions, tokenizer) for tokenizer in tokenizers)
+        chunks = max(chunks_needed(captions, encoder.tokenizer) for encoder in encoders)
     else:
         chunks = max_token_length // CHUNK
-    contexts = []
-    for tokenizer, encoder in zip(tokenizers, encoders, strict=True):
-        ids = token_chunks(captions, tokenizer, chunks)  # (B, C, 77)
-        penultimate, pooled = _run(encoder, ids)
-        contexts.append(_join(penultimate))
-    return Conditioning(torch.cat(contexts, dim=-1), pooled)
+    contexts, pooled = [], []
+    for encoder in encoders:
+        ids = token_chunks(captions, encoder.tokenizer, chunks)  # (B, C, 77)
+        encoded = _run(encoder, ids, kept)
+        contexts.append(_join(encoded.states))
+        pooled.append(encoded.pooled)
+    return Conditioning(torch.cat(contexts, dim=-1), torch.cat(pooled, dim=-1))
 
 
 def chunks_needed(captions: Sequence[str], tokenizer: CLIPTokenizer) -> int:
@@ -61,9 +83,9 @@ def chunks_needed(captions: Sequence[str], tokenizer: CLIPTokenizer) -> int:
 def token_chunks(captions: Sequence[str], tokenizer: CLIPTokenizer, chunks: int) -> Tensor:
     """Token ids of captions, cut into chunks that each begin with START: (B, chunks, 77).
 
-    As in kohya's trainer, the cut may fall in the middle of a tag. The first encoder pads with
-    END, the second with id 0; there every chunk keeps at least one END, which it needs to be a
-    sentence.
+    As in kohya's trainer, the cut may fall in the middle of a tag. CLIP-L (SD 1.5, SDXL's first)
+    pads with END, SDXL's second with id 0; there every chunk keeps at least one END, which it needs
+    to be a sentence.
     """
     ids = _tokens(captions, tokenizer, chunks, padding="max_length")  # (B, 75 C + 2)
     pad = int(tokenizer.pad_token_id)
@@ -91,35 +113,67 @@ def _tokens(captions: Sequence[str], tokenizer: CLIPTokenizer, chunks: int, padd
     return ids
 
 
-def _run(encoder: nn.Module, ids: Tensor) -> tuple[Tensor, Tensor]:
-    """All chunks through one encoder: its last layer but one, (B, C, 77, width), and pooled (B, P).
+def _run(encoder: Encoder, ids: Tensor, kept: KeptChunks | None) -> Encoded:
+    """All chunks through one encoder: states (B, C, 77, W) and pooled (B, P).
 
-    Chunks that occur more than once, such as the empty ones behind short captions, run once.
+    Chunks that occur more than once, such as the empty ones behind short captions, run once. While
+    the encoder cannot change, the empty one runs once for all calls.
     """
-    device = next(encoder.parameters()).device
-    shape = ids.shape
-    different, places = torch.unique(ids.flatten(0, 1), dim=0, return_inverse=True)
-    output = encoder(different.to(device), output_hidden_states=True)
-    places = places.to(device)
-    penultimate = output.hidden_states[-2][places].unflatten(0, shape[:2])
-    first = places.reshape(shape[:2])[:, 0]
-    return penultimate, _pooled(encoder, output, different.to(device))[first]
+    rows = ids.flatten(0, 1)  # (B C, 77)
+    empty = _empty_chunk(encoder.tokenizer)
+    is_empty = (rows == empty).all(dim=1)
+    known = None
+    if kept is not None and is_empty.any():
+        known = kept.get(
+            encoder.module,
+            (encoder.skip, encoder.normed, encoder.pooled),
+            lambda: _forward(encoder, empty[None]),
+        )
+    if known is None:
+        different, places = torch.unique(rows, dim=0, return_inverse=True)
+        made = _forward(encoder, different)
+    else:
+        different, others = torch.unique(rows[~is_empty], dim=0, return_inverse=True)
+        places = torch.zeros(len(rows), dtype=torch.long)  # 0: the empty chunk, put in front
+        places[~is_empty] = others + 1
+        made = known.followed_by(_forward(encoder, different)) if len(different) else known
+    places = places.to(made.states.device)
+    first = places.view(ids.shape[:2])[:, 0]
+    return Encoded(made.states[places].unflatten(0, ids.shape[:2]), made.pooled[first])
 
 
-def _pooled(encoder: nn.Module, output: Any, ids: Tensor) -> Tensor:
-    """The vector at each chunk's END after the last layer and its norm, projected where it can be.
+def _empty_chunk(tokenizer: CLIPTokenizer) -> Tensor:
+    """The chunk without any text: (77,)."""
+    return torch.tensor([START_ID, END_ID, *[int(tokenizer.pad_token_id)] * CHUNK])
+
+
+def _forward(encoder: Encoder, ids: Tensor) -> Encoded:
+    """Chunks (N, 77) through an encoder: states (N, 77, W), pooled (N, P)."""
+    module: Any = encoder.module
+    ids = ids.to(next(module.parameters()).device)
+    output = module(ids, output_hidden_states=True)
+    assert 1 <= encoder.skip < len(output.hidden_states), "clip skip leaves no layer"
+    states = output.hidden_states[-encoder.skip]
+    if encoder.normed:
+        states = getattr(module, "text_model", module).final_layer_norm(states)
+    pooled = _pooled(module, output, ids) if encoder.pooled else states.new_zeros(len(ids), 0)
+    return Encoded(states, pooled)
+
+
+def _pooled(module: nn.Module, output: Any, ids: Tensor) -> Tensor:
+    """The vector at each chunk's END after the last layer and its norm, projected.
 
     Read here instead of from the output, as configs are known to name a wrong end token.
     """
     ends = (ids == END_ID).int().argmax(dim=-1)
     vectors = output.last_hidden_state[torch.arange(len(ids), device=ids.device), ends]
-    projection = getattr(encoder, "text_projection", None)
-    pooled: Tensor = vectors if projection is None else projection(vectors)
+    projection: Any = module.text_projection
+    pooled: Tensor = projection(vectors)
     return pooled
 
 
 def _join(states: Tensor) -> Tensor:
-    """(B, C, 77, width) to (B, 75 C + 2, width): one START, all texts, one END."""
+    """(B, C, 77, W) to (B, 75 C + 2, W): one START, all texts, one END."""
     return torch.cat(
         [states[:, 0, :1], states[:, :, 1:-1].flatten(1, 2), states[:, -1, -1:]], dim=1
     )

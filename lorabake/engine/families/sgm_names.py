@@ -1,7 +1,8 @@
-"""What SDXL's layers are called outside diffusers: in checkpoints, and in LoRA files.
+"""What a model's layers are called outside diffusers: in checkpoints, and in LoRA files.
 
-Checkpoints of SDXL come in the layout of Stability's "generative models" (SGM); LoRA files use its
-names of U-Net blocks too. All tables are derived from a config, so they hold for every size.
+Checkpoints of SDXL come in the layout of Stability's "generative models" (SGM), whose U-Net and VAE
+have the names of "latent diffusion" (LDM), the layout of SD 1.5; LoRA files for SDXL use these names
+of U-Net blocks too. All tables are derived from a config, so they hold for every size.
 No torch here: names and shapes only.
 """
 
@@ -14,6 +15,9 @@ UNET_PREFIX = "model.diffusion_model."
 TEXT_ENCODER_PREFIX = "conditioner.embedders.0.transformer.text_model."
 TEXT_ENCODER_2_PREFIX = "conditioner.embedders.1.model."
 VAE_PREFIX = "first_stage_model."
+# SD 1.5's text encoder. NAI's first leak and its merges are of a time before `text_model.`.
+LDM_TEXT_PREFIX = "cond_stage_model.transformer."
+LDM_TEXT_PREFIXES = (f"{LDM_TEXT_PREFIX}text_model.", LDM_TEXT_PREFIX)
 
 Config = Mapping[str, Any]
 
@@ -63,7 +67,7 @@ _OPEN_CLIP_LAYER = {
 
 
 def sgm_names(unet_config: Config) -> dict[str, str]:
-    """LoRA name of every layer of the U-Net, by its diffusers path.
+    """LoRA name of every layer of SDXL's U-Net, by its diffusers path.
 
     `down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q` is
     `input_blocks_4_1_transformer_blocks_0_attn1_to_q`. Shortcuts that a block does not need

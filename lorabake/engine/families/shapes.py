@@ -1,7 +1,7 @@
 """The configs of a single-file checkpoint, read off the shapes of its tensors. No torch here.
 
-The shipped configs of SDXL say what shapes do not tell; a file of the real size comes out exactly
-as them. A file of another size says the rest in its metadata, under `lorabake.config`.
+The shipped configs of a family say what shapes do not tell; a file of the real size comes out
+exactly as them. A file of another size says the rest in its metadata, under `lorabake.config`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any
 from lorabake.core.errors import ModelFileError
 from lorabake.engine.checkpoint_file import Header
 from lorabake.engine.families import sgm_names as names
+from lorabake.engine.families.family import FAMILIES
 
 METADATA_KEY = "lorabake.config"
-HEAD_WIDTH = 64  # of every attention of SDXL, U-Net and text encoders
+HEAD_WIDTH = 64  # of every attention of SDXL and of all text encoders
 
 # What a file's metadata may say. Sizes are not among it: those are read from the tensors.
 _TOLD: Mapping[str, tuple[str, ...]] = {
@@ -39,58 +40,62 @@ class NotThereError(Exception):
 
 
 @functools.cache
-def _shipped_text(part: str) -> str:
-    folder = Path(__file__).parent / "configs" / "sdxl"
+def _shipped_text(part: str, family: str) -> str:
+    folder = Path(__file__).parent / "configs" / family
     return (folder / f"{part}.json").read_text(encoding="utf-8")
 
 
-def shipped_config(part: str) -> Config:
-    """SDXL's own config of a part: "unet", …, "scheduler"."""
-    config: Config = json.loads(_shipped_text(part))
+def shipped_config(part: str, family: str = "sdxl") -> Config:
+    """A family's own config of a part: "unet", …, "scheduler"."""
+    config: Config = json.loads(_shipped_text(part, family))
     return config
 
 
-def part_config(header: Header, part: str, file_name: str) -> Config:
-    """The config of one part of a checkpoint in SGM layout."""
+def part_config(header: Header, part: str, file_name: str, family: str = "sdxl") -> Config:
+    """The config of one part of a checkpoint in LDM or SGM layout."""
     told = _told(header.metadata, part, file_name)
     if part == "scheduler":
-        return shipped_config(part) | _prediction(header)
-    prefix = {
+        return shipped_config(part, family) | _prediction(header)
+    prefix = _prefix(header, part, family)
+    try:
+        found = _READERS[part, family](_below(header, prefix))
+    except NotThereError as error:
+        if part == "vae":
+            raise ModelFileError(
+                f"{file_name} has no VAE inside. Choose a VAE for it, such as "
+                f"{FAMILIES[family].vae_hint}."
+            ) from None
+        raise ModelFileError(
+            f"{file_name} is not a complete {FAMILIES[family].label} checkpoint "
+            f"({prefix}{error} is missing). Choose a file that holds the whole model."
+        ) from None
+    if part == "unet" and family == "sdxl":
+        pooled = part_config(header, "text_encoder_2", file_name)["projection_dim"]
+        width = found["projection_class_embeddings_input_dim"] - pooled
+        found["addition_time_embed_dim"] = width // 6  # six numbers tell sizes and crop
+    return shipped_config(part, family) | found | told
+
+
+def _prefix(header: Header, part: str, family: str) -> str:
+    """How the names of a part's tensors begin."""
+    if part == "text_encoder" and family == "sd15":
+        word = "embeddings.token_embedding.weight"
+        found = (prefix for prefix in names.LDM_TEXT_PREFIXES if prefix + word in header.tensors)
+        return next(found, names.LDM_TEXT_PREFIXES[0])
+    return {
         "unet": names.UNET_PREFIX,
         "text_encoder": names.TEXT_ENCODER_PREFIX,
         "text_encoder_2": names.TEXT_ENCODER_2_PREFIX,
         "vae": names.VAE_PREFIX,
     }[part]
-    readers = {
-        "unet": unet_shapes,
-        "text_encoder": text_encoder_shapes,
-        "text_encoder_2": open_clip_shapes,
-        "vae": vae_shapes,
-    }
-    try:
-        found = readers[part](_below(header, prefix))
-    except NotThereError as error:
-        if part == "vae":
-            raise ModelFileError(
-                f"{file_name} has no VAE inside. Choose a VAE for it, such as sdxl_vae.safetensors."
-            ) from None
-        raise ModelFileError(
-            f"{file_name} is not a complete SDXL checkpoint ({prefix}{error} is missing). "
-            "Choose a file that holds the whole model."
-        ) from None
-    if part == "unet":
-        pooled = part_config(header, "text_encoder_2", file_name)["projection_dim"]
-        width = found["projection_class_embeddings_input_dim"] - pooled
-        found["addition_time_embed_dim"] = width // 6  # six numbers tell sizes and crop
-    return shipped_config(part) | found | told
 
 
-def vae_file_config(header: Header, file_name: str) -> tuple[Config, str | None]:
-    """The config of a VAE that is a file of its own, and the prefix of its SGM names.
+def vae_file_config(header: Header, file_name: str, family: str) -> tuple[Config, str | None]:
+    """The config of a VAE that is a file of its own, and the prefix of its LDM names.
 
     The prefix is None where the file has the names of diffusers.
     """
-    base = shipped_config("vae") | _told(header.metadata, "vae", file_name)
+    base = shipped_config("vae", family) | _told(header.metadata, "vae", file_name)
     for prefix in ("", names.VAE_PREFIX, None):
         block = (
             "encoder.down_blocks.{}.resnets.{}" if prefix is None else "encoder.down.{}.block.{}"
@@ -100,8 +105,8 @@ def vae_file_config(header: Header, file_name: str) -> tuple[Config, str | None]
         except NotThereError:
             continue
     raise ModelFileError(
-        f"{file_name} is not a VAE for SDXL. Choose another, or leave the VAE empty to use "
-        "the checkpoint's own."
+        f"{file_name} is not a VAE for {FAMILIES[family].label}. Choose another, or leave the VAE "
+        "empty to use the checkpoint's own."
     )
 
 
@@ -131,9 +136,16 @@ def unet_shapes(shape: Shape) -> Config:
         "down_block_types": [f"{kind}DownBlock2D" for kind in attends],
         "up_block_types": [f"{kind}UpBlock2D" for kind in reversed(attends)],
         "transformer_layers_per_block": [layers[0] or 1 for layers in levels],
-        "attention_head_dim": [_heads(width) for width in channels],
         "cross_attention_dim": _middle(shape, "transformer_blocks.0.attn2.to_k")[1],
         "use_linear_projection": len(_middle(shape, "proj_in")) == 2,
+    }
+
+
+def sdxl_unet_shapes(shape: Shape) -> Config:
+    """As `unet_shapes`, with SDXL's heads of one width and what it is told of sizes and crop."""
+    found = unet_shapes(shape)
+    return found | {
+        "attention_head_dim": [_heads(width) for width in found["block_out_channels"]],
         "projection_class_embeddings_input_dim": _needed(shape, "label_emb.0.0.weight")[1],
     }
 
@@ -183,19 +195,38 @@ def vae_shapes(shape: Shape, block: str = "encoder.down.{}.block.{}") -> Config:
     }
 
 
+_READERS: Mapping[tuple[str, str], Callable[[Shape], Config]] = {
+    ("unet", "sdxl"): sdxl_unet_shapes,
+    ("unet", "sd15"): unet_shapes,
+    ("text_encoder", "sdxl"): text_encoder_shapes,
+    ("text_encoder", "sd15"): text_encoder_shapes,
+    ("text_encoder_2", "sdxl"): open_clip_shapes,
+    ("vae", "sdxl"): vae_shapes,
+    ("vae", "sd15"): vae_shapes,
+}
+
+
 def _below(header: Header, prefix: str) -> Shape:
     return lambda name: header.shape(prefix + name)
 
 
 def predicts_v(header: Header) -> bool:
-    """Whether a checkpoint says that it was trained to predict velocity instead of noise."""
+    """Whether a checkpoint says that it was trained to predict velocity instead of noise.
+
+    NoobAI and its relatives carry a tensor `v_pred`, other trainers write it into the notes.
+    """
     told = header.metadata.get("modelspec.prediction_type", "").lower()
     return "v_pred" in header.tensors or told in ("v", "v_prediction", "v-prediction")
 
 
+def starts_from_noise(header: Header) -> bool:
+    """Whether a checkpoint says that its noise schedule ends in pure noise: a tensor `ztsnr`."""
+    return "ztsnr" in header.tensors
+
+
 def _prediction(header: Header) -> Config:
     told: Config = {"prediction_type": "v_prediction"} if predicts_v(header) else {}
-    return told | ({"rescale_betas_zero_snr": True} if "ztsnr" in header.tensors else {})
+    return told | ({"rescale_betas_zero_snr": True} if starts_from_noise(header) else {})
 
 
 def _told(metadata: Mapping[str, str], part: str, file_name: str) -> Config:

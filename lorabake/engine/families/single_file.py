@@ -1,8 +1,8 @@
-"""A model as one file in SGM layout, as Pony and Illustrious are handed around."""
+"""A model as one file in LDM or SGM layout, as NAI, Pony and Illustrious are handed around."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,16 +14,34 @@ from lorabake.engine.families.weights import Source
 Config = Mapping[str, Any]
 
 
-def sources(part: str, config: Config, keys: Iterable[str]) -> dict[str, Source]:
-    """The file's tensor for each weight of a part, and what to do with it."""
+def sources(
+    part: str,
+    config: Config,
+    keys: Iterable[str],
+    *,
+    family: str = "sdxl",
+    available: Container[str] = (),
+) -> dict[str, Source]:
+    """The file's tensor for each weight of a part, and what to do with it.
+
+    available: the file's tensors, for names that have more than one spelling.
+    """
     if part == "unet":
         return _renamed(names.unet_modules(config), names.UNET_PREFIX, keys)
     if part == "vae":
         return vae_sources(config, keys, names.VAE_PREFIX)
-    if part == "text_encoder":
-        prefix = names.TEXT_ENCODER_PREFIX
-        return {key: (prefix + key.removeprefix("text_model."), None) for key in keys}
-    return {key: _open_clip_source(key.removeprefix("text_model.")) for key in keys}
+    if part == "text_encoder_2":
+        return {key: _open_clip_source(key.removeprefix("text_model.")) for key in keys}
+    prefixes = (names.TEXT_ENCODER_PREFIX,) if family == "sdxl" else names.LDM_TEXT_PREFIXES
+    return {
+        key: (_spelled(key.removeprefix("text_model."), prefixes, available), None) for key in keys
+    }
+
+
+def _spelled(weight: str, prefixes: tuple[str, ...], available: Container[str]) -> str:
+    """The weight's name in the file; the usual spelling where it is missing."""
+    spellings = [prefix + weight for prefix in prefixes]
+    return next((name for name in spellings if name in available), spellings[0])
 
 
 def vae_sources(config: Config, keys: Iterable[str], prefix: str) -> dict[str, Source]:
