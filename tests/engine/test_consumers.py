@@ -5,6 +5,8 @@ The difference is measured against what the network changes, not against the who
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,22 +52,32 @@ SD15_UNET = {
 }
 
 
-def tiny_model(family: str) -> Any:
-    """SDXL, or what SD 1.5 has otherwise: one text encoder, and 1×1 convolutions."""
-    parts, configs = tiny_modules(), dict(TINY_SDXL)
+@cache
+def parts_of(family: str) -> dict[str, Any]:
+    parts = tiny_modules()
     if family == "sd15":
         from diffusers import UNet2DConditionModel
 
         parts.pop("text_encoder_2")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            configs["unet"] = SD15_UNET
             parts["unet"] = UNet2DConditionModel.from_config(SD15_UNET).eval()
+    return parts
+
+
+def tiny_model(family: str) -> Any:
+    """SDXL, or what SD 1.5 has otherwise: one text encoder, and 1×1 convolutions."""
     return Model(
-        parts=parts, configs=configs, tokenizer=None, tokenizer_2=None,  # type: ignore[arg-type]
-        scheduler_config=TINY_SDXL["scheduler"], base_path=Path("tiny"),
-        device=torch.device("cpu"), dtype=torch.float32, family=family,
-    )  # fmt: skip
+        parts=copy.deepcopy(parts_of(family)),
+        configs={**TINY_SDXL, "unet": TINY_SDXL["unet"] if family == "sdxl" else SD15_UNET},
+        tokenizer=None,  # type: ignore[arg-type]
+        tokenizer_2=None,  # type: ignore[arg-type]
+        scheduler_config=TINY_SDXL["scheduler"],
+        base_path=Path("tiny"),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        family=family,
+    )
 
 
 def answers(model: Any) -> list[Tensor]:

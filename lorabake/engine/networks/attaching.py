@@ -36,23 +36,9 @@ def attach_network(
 ) -> LayeredNetwork:
     """An untrained network as the recipe asks for it, or one that goes on from a file."""
     require_sound(settings)
-    state = None
-    if weights is not None:
-        from lorabake.engine.lora_file import read_lora
-
-        state = read_lora(weights)
-        _require_kind(state, settings, weights.name)
-    if state is not None and settings.dim_from_weights:
-        plan = {
-            target: spec_of(kind, read)
-            for target, (kind, read) in _read(model, state).items()
-            if target.part in parts_that_train(settings)
-        }
-        if not plan:
-            raise RecipeError(
-                f"{weights.name if weights else ''} has no layers in the parts that are trained. "
-                "Choose another file, or switch Dim from that file off."
-            )
+    found = {} if weights is None else _found_in(weights, model, settings)
+    if found and settings.dim_from_weights:
+        plan = {target: spec_of(kind, read) for target, (kind, read) in found.items()}
     else:
         plan = plan_for(model, settings)
     network = LayeredNetwork(model, plan)
@@ -60,9 +46,8 @@ def attach_network(
     network.chances = Chances(
         settings.network_dropout, settings.rank_dropout, settings.module_dropout
     )
-    if state is not None:
-        assert weights is not None
-        _go_on_from(network, _read(model, state), weights.name)
+    if weights is not None:
+        _go_on_from(network, found, weights.name)
     return network
 
 
@@ -121,20 +106,34 @@ def _read(model: Any, state: Mapping[str, Tensor]) -> dict[Target, tuple[str, Re
     }
 
 
-def _require_kind(state: Mapping[str, Tensor], settings: NetworkSettings, name: str) -> None:
+def _found_in(
+    weights: Path, model: Any, settings: NetworkSettings
+) -> dict[Target, tuple[str, Read]]:
+    """What a file to go on from holds for the parts that are trained."""
+    from lorabake.engine.lora_file import read_lora
+
+    state = read_lora(weights)
     kinds, wanted = kinds_of(state), kind_for(settings)
     if kinds != {wanted}:
         there = " and ".join(sorted(LABELS[kind] for kind in kinds))
         raise RecipeError(
-            f"{name} is a {there}, and the recipe trains a {LABELS[wanted]}. "
+            f"{weights.name} is a {there}, and the recipe trains a {LABELS[wanted]}. "
             "Choose a file of the same kind, or change LoRA type and DoRA."
         )
+    parts = parts_that_train(settings)
+    found = {t: each for t, each in _read(model, state).items() if t.part in parts}
+    if not found:
+        raise RecipeError(
+            f"{weights.name} has no layers in the parts that are trained. "
+            "Choose another file to start from."
+        )
+    return found
 
 
 def _go_on_from(
     network: LayeredNetwork, found: Mapping[Target, tuple[str, Read]], name: str
 ) -> None:
-    """Copies a file's weights into the layers of a network; others stay as they begin.
+    """Copies a file's weights into the layers of a network; layers it lacks stay as they begin.
 
     Where alpha ÷ dim differs, the weights are scaled, so that the start renders as the file does.
     """
@@ -142,7 +141,7 @@ def _go_on_from(
     for target, (_, read) in found.items():
         layer = network.layers.get(target.name)
         if layer is None:
-            continue  # of a part or layer that this recipe does not train
+            continue  # this recipe does not train it
         theirs = {key: tuple(t.shape) for key, t in read.values.items()}
         ours = {key: tuple(t.shape) for key, t in layer.trained().items()}
         if theirs != ours:

@@ -197,9 +197,7 @@ class ScaledColumns(torch.autograd.Function):
         else:
             base = layer.base_layer
             back = conv2d_input(x.shape, weight, gradient, base.stride, base.padding, base.dilation)
-        to_x = (
-            (back * (1 + layer._along(change))).to(x.dtype) if ctx.needs_input_grad[0] else None
-        )
+        to_x = (back * (1 + layer._along(change))).to(x.dtype) if ctx.needs_input_grad[0] else None
         others = [axis for axis in range(x.dim()) if axis != (x.dim() - 1 if layer.linear else 1)]
         to_change = (x.float() * back.float()).sum(others) if ctx.needs_input_grad[1] else None
         return to_x, to_change, None
