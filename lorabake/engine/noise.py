@@ -185,8 +185,3 @@ def zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
 def signal_to_noise(abar: Tensor) -> Tensor:
     """SNR = ā / (1 − ā)."""
     return abar / (1 - abar)
-
-
-def min_snr_weight(snr: Tensor, gamma: float) -> Tensor:
-    """Weight of each picture's loss for noise prediction (Hang et al., arXiv 2303.09556): (B,)."""
-    return snr.clamp(max=gamma) / snr

@@ -19,6 +19,7 @@ from lorabake.core.buckets import (
 )
 from lorabake.core.dataset import Dataset
 from lorabake.core.errors import RecipeError
+from lorabake.engine.optimizers import schedule_of
 from lorabake.engine.schedules import Shape, learning_rate
 from lorabake.recipe.pictures import held_out_pictures, training_pictures
 from lorabake.recipe.recipe import Recipe
@@ -158,7 +159,8 @@ def rate_at(step: int, total_steps: int, group: str, recipe: Recipe) -> float:
         power=optimizer.lr_scheduler_power,
         exact=recipe.general.kohya_exact,
     )
-    return learning_rate(optimizer.lr_scheduler, step, peak_rate(group, recipe), shape)
+    name = schedule_of(optimizer.type, optimizer.lr_scheduler)
+    return learning_rate(name, step, peak_rate(group, recipe), shape)
 
 
 def learning_rates(plan: Plan, recipe: Recipe) -> dict[str, list[float]]:

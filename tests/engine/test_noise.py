@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from lorabake.engine.families.model import alphas_cumprod
+from lorabake.engine.loss import min_snr_weight
 from lorabake.engine.noise import (
     add_noise,
     draw_noise,
     draw_timesteps,
     generator,
-    min_snr_weight,
     perturbed,
     signal_to_noise,
 )

@@ -14,6 +14,9 @@ import torch
 from transformers import optimization
 
 from lorabake.engine.schedules import SCHEDULES, Shape, learning_rate
+from lorabake.recipe.plan import rate_at
+from lorabake.recipe.recipe import Recipe
+from lorabake.recipe.settings import OptimizerSettings
 
 # (total steps, warm-up, cycles): round ones, and some that do not divide.
 LENGTHS = [
@@ -217,3 +220,13 @@ def test_all_nine_are_looked_at() -> None:
     assert {entry.name for entry in SCHEDULES if entry.uses_cycles} == {
         *("cosine_with_restarts", *CURVES)
     }
+
+
+def test_a_schedule_free_optimizer_keeps_its_rate() -> None:
+    """sd-scripts gives it no schedule either; only the warm-up of the recipe stays."""
+    options = OptimizerSettings(
+        type="adamw_schedulefree", unet_lr=1e-3, lr_scheduler="rex", warmup_steps=10
+    )
+    rates = [rate_at(step, 100, "unet", Recipe(optimizer=options)) for step in range(100)]
+    assert rates[:11] == pytest.approx([1e-4 * step for step in range(11)])
+    assert set(rates[10:]) == {1e-3}

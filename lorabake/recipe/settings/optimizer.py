@@ -82,7 +82,7 @@ class OptimizerSettings:
     min_lr: float = setting(
         1e-6,
         "Min learning rate",
-        help="Where REX ends. Left out for rates that are not above it.",
+        help="Where REX and cosine annealing end. Left out for rates that are not above it.",
         minimum=0,
         maximum=1,
         more=True,
@@ -90,7 +90,7 @@ class OptimizerSettings:
     restart_decay: float = setting(
         0.1,
         "Restart decay",
-        help="How much lower each REX restart is.",
+        help="How much lower each restart is, with the two annealing schedulers.",
         minimum=0,
         maximum=1,
         more=True,
@@ -120,7 +120,14 @@ class OptimizerSettings:
         maximum=1000,
         more=True,
     )
-    huber_scale: float = setting(1.0, "Huber scale", minimum=1e-6, maximum=1000, more=True)
+    huber_scale: float = setting(
+        1.0,
+        "Huber scale",
+        help="Multiplies Huber c with the schedules exponential and constant; snr does not use it.",
+        minimum=1e-6,
+        maximum=1000,
+        more=True,
+    )
     min_snr_gamma: float = setting(
         0.0,
         "Min SNR gamma",
