@@ -21,8 +21,16 @@ from PIL import Image, ImageCms, ImageDraw
 
 from lorabake.core import decoder_worker
 from lorabake.core.decoder import Decoder, DecoderFailure, Pool, decoders
-from lorabake.core.errors import ImageError
-from lorabake.core.image import load_rgb, probe, probe_many, resize_cover, shrink, thumbnail
+from lorabake.core.errors import ImageError, RecipeError
+from lorabake.core.image import (
+    load_alpha,
+    load_rgb,
+    probe,
+    probe_many,
+    resize_cover,
+    shrink,
+    thumbnail,
+)
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -388,3 +396,32 @@ def test_cover_cuts_the_middle() -> None:
     same = resize_cover(rgb, resized=(300, 100), bucket=(300, 100))
     assert np.array_equal(same, rgb)
     assert resize_cover(rgb, resized=(600, 200), bucket=(512, 192)).shape == (192, 512, 3)
+
+
+def test_transparent_parts_become_the_matte(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    picture = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
+    picture.paste((255, 0, 0, 255), (0, 0, 10, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter, and both are turned back
+    picture.save(path, exif=exif)
+    rgb, alpha = load_rgb(path, "#0080ff"), load_alpha(path)
+    assert rgb.shape == (40, 20, 3)
+    assert alpha.shape == (40, 20)
+    assert rgb[0, 0].tolist() == [255, 0, 0]
+    assert rgb[39, 0].tolist() == [0, 128, 255]
+    assert (alpha[0, 0], alpha[39, 0]) == (255, 0)
+    Image.new("RGB", (8, 8)).save(path)
+    assert load_alpha(path).min() == 255
+
+
+@pytest.mark.parametrize("text", ["", "white", "#fff", "#gggggg", "#1234567", "#12345\n"])
+def test_a_matte_is_a_colour(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RecipeError, match="Write it as #rrggbb"):
+        load_rgb(tmp_path / "never opened.png", text)
+
+
+def test_the_cut_may_be_anywhere() -> None:
+    rgb = np.arange(30, dtype=np.uint8).reshape(1, 10, 3)
+    assert resize_cover(rgb, resized=(10, 1), bucket=(4, 1), corner=(6, 0))[0, 0, 0] == 18
+    assert resize_cover(rgb, resized=(10, 1), bucket=(4, 1))[0, 0, 0] == 9

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lorabake.core.concept_settings import ConceptSettings
 from lorabake.core.errors import RecipeError
+from lorabake.recipe.pictures import held_out_pictures
 from lorabake.recipe.plan import Plan, bucket_of, buckets_of, learning_rates, make_plan, rate_at
 from lorabake.recipe.presets import load_recipe
-from lorabake.train.batches import epoch_batches, steps_of, train_images
+from lorabake.train.batches import epoch_batches, steps_of, train_images, validation_images
 from tests.recipe.datasets import concept, dataset
 
 SHAPES = [(1024, 1024)] * 3 + [(832, 1216)] * 2 + [(1216, 832)]
@@ -116,3 +119,72 @@ def test_what_is_not_trained_has_no_rates(changes: dict[str, Any], silent: list[
     recipe = load_recipe("pdxl", changes)
     rates = learning_rates(make_plan(dataset(concept(4)), recipe), recipe)
     assert [name for name, curve in rates.items() if not curve] == silent
+
+
+def held_out(data: Any, **changes: Any) -> set[str]:
+    recipe = load_recipe("pdxl", {"validation_split": 0.2} | changes)
+    return {picture.image.sha256 for picture in held_out_pictures(data, recipe)}
+
+
+def test_a_held_out_share_is_not_trained_on() -> None:
+    data, recipe = dataset(concept(20, 2)), load_recipe("pdxl", {"validation_split": 0.2})
+    counted = make_plan(data, recipe)
+    assert (counted.validation_images, counted.images, counted.seen_per_epoch) == (4, 16, 32)
+    trained = {image.sha256 for image in train_images(data, recipe)}
+    measured = {image.sha256 for image in validation_images(data, recipe)}
+    assert not trained & measured
+    assert len(trained | measured) == 20
+
+
+@pytest.mark.parametrize(
+    ("images", "split", "held"), [(1, 0.5, 0), (2, 0.01, 1), (2, 0.5, 1), (9, 0.1, 1), (9, 0.0, 0)]
+)
+def test_at_least_one_is_held_out_and_never_all(images: int, split: float, held: int) -> None:
+    assert len(held_out(dataset(concept(images)), validation_split=split)) == held
+
+
+def test_another_picture_changes_at_most_one_of_those_held_out() -> None:
+    for count in range(10, 30):
+        before, after = (held_out(dataset(concept(n))) for n in (count, count + 1))
+        assert len(before - after) <= 1
+    assert held_out(dataset(concept(20))) != held_out(dataset(concept(20)), seed=5)
+
+
+def test_twins_are_held_out_together_even_as_regularisation() -> None:
+    first = concept(10)
+    copies = replace(first, name="3_copy", repeats=3)
+    regular = replace(first, name="1_reg", settings=ConceptSettings(is_reg=True))
+    data, recipe = dataset(first, copies, regular), load_recipe("pdxl", {"validation_split": 0.3})
+    measured = [image.sha256 for image in validation_images(data, recipe)]
+    assert len(measured) == len(set(measured)) == 3
+    assert not {image.sha256 for image in train_images(data, recipe)} & set(measured)
+
+
+def test_regularisation_counts_with_its_own_weight() -> None:
+    regular = replace(concept(3, 1, "girl"), settings=ConceptSettings(is_reg=True))
+    data, recipe = dataset(concept(4, 5), regular), load_recipe("pdxl", {"prior_loss_weight": 0.3})
+    counted = make_plan(data, recipe)
+    assert (counted.images, counted.seen_per_epoch, counted.reg_images) == (4, 20, 20)
+    assert counted.simple_steps == 40 * counted.epochs / 2
+    assert [image.loss_weight for image in train_images(data, recipe)] == [1.0] * 4 + [0.3] * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [
+        ({"warmup_ratio": 0.05}, 5),
+        ({"warmup_steps": 30}, 30),
+        ({"warmup_ratio": 0.05, "warmup_steps": 30}, 30),
+        ({"warmup_steps": 9999}, 100),
+    ],
+)
+def test_warmup_is_given_as_a_ratio_or_in_steps(changes: dict[str, Any], steps: int) -> None:
+    assert plan(concept(20), epochs=10, **changes).warmup_steps == steps
+
+
+def test_each_text_encoder_has_its_own_rate() -> None:
+    recipe = load_recipe("pdxl", {"text_encoder_lr": 1e-5, "text_encoder_2_lr": 3e-6})
+    rates = learning_rates(make_plan(dataset(concept(4)), recipe), recipe)
+    assert (rates["text_encoder"][0], rates["text_encoder_2"][0]) == (1e-5, 3e-6)
+    nai = load_recipe("nai15")
+    assert learning_rates(make_plan(dataset(concept(4)), nai), nai)["text_encoder_2"] == []
