@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from lorabake.cli.common import AsJson, WorkspaceDir, answer, app
+from lorabake.core.names import shown
 from lorabake.core.workspace import Workspace
 
 models = typer.Typer(help="The model shelf: what models are where, and getting more.")
@@ -40,11 +42,11 @@ def show(
     result = {
         "models": [
             {
-                "name": model.name,
+                "name": _text(model.name),
                 "kind": model.kind,
                 "family": model.family,
                 "prediction": model.prediction,
-                "path": str(model.path),
+                "path": _text(model.path),
                 "mib": model.mib,
                 "where": model.where,
                 "dtype": model.dtype,
@@ -73,8 +75,8 @@ def show(
         as_json,
         lambda: [
             *(
-                f"{model.kind:<10} {model.name}  "
-                f"[{model.problem or model.label}, {model.mib:,.0f} MiB, {model.where}]"
+                f"{model.kind:<10} {shown(model.name, 100)}  "
+                f"[{shown(model.problem or model.label, 200)}, {model.mib:,.0f} MiB, {shown(model.where)}]"
                 for model in found
             ),
             *([] if found else ["No models were found."]),
@@ -170,3 +172,8 @@ def key(
         as_json,
         lambda: [f"Kept in {keys_path()}, for you alone." if kept else "The key is forgotten."],
     )
+
+
+def _text(name: str | Path) -> str:
+    """A name of an old system may hold bytes that are no text; JSON cannot."""
+    return os.fsencode(name).decode("utf-8", "replace")

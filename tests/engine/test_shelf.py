@@ -274,3 +274,13 @@ def test_the_list_of_known_models_is_sound() -> None:
         assert model.sha256 is None or (len(model.sha256) == 64 and model.sha256.islower())
         assert all(name.endswith((".safetensors", ".onnx", ".csv")) for name in model.files)
         assert model.can_download == bool(model.repo)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names that are text")
+def test_a_name_that_is_no_text(space: Workspace) -> None:
+    path = Path(os.fsdecode(os.fsencode(space.models_dir) + b"/old-\xff\xfe.safetensors"))
+    write(path, VAE_FILE)
+    (model,) = find_models(space)
+    assert model.path == path
+    assert remembered_models(space) == [model]
+    assert hash_of(space, model) == hashlib.sha256(VAE_FILE).hexdigest()

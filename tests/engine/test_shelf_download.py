@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lorabake.core.errors import LorabakeError, ModelFileError, NetworkError, Stopped
+from lorabake.core.errors import JobError, LorabakeError, ModelFileError, NetworkError, Stopped
 from lorabake.core.http import Web
 from lorabake.core.secrets import Secret, write_key
 from lorabake.core.workspace import Workspace
@@ -325,6 +325,19 @@ def test_a_stopped_download_goes_on(space: Workspace, site: Site) -> None:
     assert find_models(space) == [], "half a model is no model"
     assert get(space).read_bytes() == DATA
     assert set(site.ranges()) == {f"bytes={have}-"}
+
+
+def test_two_sources_of_one_name_do_not_mix(space: Workspace, site: Site) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    version(site, safetensors(BIG, fill=9), name="vae.safetensors")
+    site.chunk, site.pause = 64 * 1024, 0.06
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(get, space)
+        until_something_came(space)
+        with pytest.raises(JobError, match="being downloaded already"):
+            get(space, "civitai:7")
+        assert first.result().read_bytes() == DATA
 
 
 def get_stoppable(space: Workspace, should_stop: Callable[[], bool]) -> Path:

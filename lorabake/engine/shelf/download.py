@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from lorabake.core.errors import ModelFileError, NetworkError
+from lorabake.core.errors import JobError, ModelFileError, NetworkError
 from lorabake.core.fetch import Progress, check, fetch, forget
 from lorabake.core.files import replace, sync_folder
 from lorabake.core.http import HttpRefused, Key, Web
+from lorabake.core.lock import FileLock
 from lorabake.core.names import shown
 from lorabake.core.secrets import Secret, read_key
 from lorabake.core.workspace import Workspace, inside
@@ -63,6 +67,32 @@ def _bring(
     if target.exists():
         return _same_or_refuse(target, offer)
     part = part_of(target)
+    with _alone(workspace, target):
+        _fetch_into(part, spec, offer, web, key, on_progress)
+        replace(part, target)
+        sync_folder(folder)
+    if offer.wanted.sha256:
+        remember_hash(target, offer.wanted.sha256, workspace.cache_dir)
+    return target
+
+
+@contextmanager
+def _alone(workspace: Workspace, target: Path) -> Iterator[None]:
+    """One download at a time into one place, also when two sources call their files alike."""
+    digits = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
+    lock = FileLock(workspace.cache_dir / f"download-{digits}.lock")
+    if not lock.acquire(timeout=1.0):
+        raise JobError(f"{shown(target.name)} is being downloaded already. Wait until it is there.")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fetch_into(
+    part: Path, spec: Spec, offer: Offer, web: Web, key: Secret | None, on_progress: Progress
+) -> None:
+    """The whole file, checked and looked into, at `part`."""
     try:
         fetch(
             web,
@@ -80,11 +110,6 @@ def _bring(
         raise ModelFileError(
             f"{str(error).replace(part.name, offer.name)} It was removed again."
         ) from None
-    replace(part, target)
-    sync_folder(folder)
-    if offer.wanted.sha256:
-        remember_hash(target, offer.wanted.sha256, workspace.cache_dir)
-    return target
 
 
 def part_of(target: Path) -> Path:

@@ -133,7 +133,7 @@ def _look_into(candidate: Candidate) -> dict[str, Any]:
         "kind": info.kind,
         "family": info.family,
         "prediction": info.prediction,
-        "zero_terminal_snr": bool(getattr(info, "zero_terminal_snr", False)),
+        "zero_terminal_snr": info.zero_terminal_snr,
         "label": info.label,
         "dtype": info.dtype,
     }

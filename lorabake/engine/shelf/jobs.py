@@ -81,6 +81,7 @@ def run_download(
 ) -> Path:
     """Be the process of a download, to its end. Raises what went wrong, after saying so."""
     from lorabake.engine.shelf.download import download
+    from lorabake.engine.shelf.find import find_models
     from lorabake.engine.shelf.sources import parse_spec
 
     spec = parse_spec(_spec_text(run))
@@ -92,6 +93,8 @@ def run_download(
 
         path = download(workspace, spec, on_progress=tell, should_stop=job.should_stop)
         job.result["path"] = str(path)
+        job.events.write("phase", name="looking", detail="")
+        find_models(workspace)  # so that lists which only remember the shelf show it
     return path
 
 
