@@ -101,7 +101,7 @@ def write_concept_settings(folder: Path, settings: ConceptSettings) -> None:
 
 def overridden(settings: T, own: ConceptSettings) -> T:
     """A group of the recipe with what the folder says of its own in place."""
-    names = {spec.name for spec in setting_fields(type(settings))}
+    names = {spec.name for spec in setting_fields(type(settings))}  # type: ignore[arg-type]
     wanted = {
         name: value
         for name, value in to_mapping(own).items()
