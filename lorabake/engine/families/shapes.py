@@ -56,9 +56,9 @@ def part_config(header: Header, part: str, file_name: str, family: str = "sdxl")
     told = _told(header.metadata, part, file_name)
     if part == "scheduler":
         return shipped_config(part, family) | _prediction(header)
-    prefix = _prefix(header, part, family)
+    prefixes = _prefixes(part, family)
     try:
-        found = _READERS[part, family](_below(header, prefix))
+        found = _READERS[part, family](_below(header, *prefixes))
     except NotThereError as error:
         if part == "vae":
             raise ModelFileError(
@@ -67,7 +67,7 @@ def part_config(header: Header, part: str, file_name: str, family: str = "sdxl")
             ) from None
         raise ModelFileError(
             f"{file_name} is not a complete {FAMILIES[family].label} checkpoint "
-            f"({prefix}{error} is missing). Choose a file that holds the whole model."
+            f"({prefixes[0]}{error} is missing). Choose a file that holds the whole model."
         ) from None
     if part == "unet" and family == "sdxl":
         pooled = part_config(header, "text_encoder_2", file_name)["projection_dim"]
@@ -76,17 +76,14 @@ def part_config(header: Header, part: str, file_name: str, family: str = "sdxl")
     return shipped_config(part, family) | found | told
 
 
-def _prefix(header: Header, part: str, family: str) -> str:
-    """How the names of a part's tensors begin."""
-    if part == "text_encoder" and family == "sd15":
-        word = "embeddings.token_embedding.weight"
-        found = (prefix for prefix in names.LDM_TEXT_PREFIXES if prefix + word in header.tensors)
-        return next(found, names.LDM_TEXT_PREFIXES[0])
+def _prefixes(part: str, family: str) -> tuple[str, ...]:
+    """How the names of a part's tensors may begin."""
+    if part == "text_encoder":
+        return names.LDM_TEXT_PREFIXES if family == "sd15" else (names.TEXT_ENCODER_PREFIX,)
     return {
-        "unet": names.UNET_PREFIX,
-        "text_encoder": names.TEXT_ENCODER_PREFIX,
-        "text_encoder_2": names.TEXT_ENCODER_2_PREFIX,
-        "vae": names.VAE_PREFIX,
+        "unet": (names.UNET_PREFIX,),
+        "text_encoder_2": (names.TEXT_ENCODER_2_PREFIX,),
+        "vae": (names.VAE_PREFIX,),
     }[part]
 
 
@@ -206,8 +203,11 @@ _READERS: Mapping[tuple[str, str], Callable[[Shape], Config]] = {
 }
 
 
-def _below(header: Header, prefix: str) -> Shape:
-    return lambda name: header.shape(prefix + name)
+def _below(header: Header, *prefixes: str) -> Shape:
+    """Shapes of what lies behind any of these prefixes, the first one first."""
+    return lambda name: next(
+        (shape for prefix in prefixes if (shape := header.shape(prefix + name)) is not None), None
+    )
 
 
 def predicts_v(header: Header) -> bool:

@@ -32,7 +32,7 @@ def sources(
         return vae_sources(config, keys, names.VAE_PREFIX)
     if part == "text_encoder_2":
         return {key: _open_clip_source(key.removeprefix("text_model.")) for key in keys}
-    prefixes = (names.TEXT_ENCODER_PREFIX,) if family == "sdxl" else names.LDM_TEXT_PREFIXES
+    prefixes = names.LDM_TEXT_PREFIXES if family == "sd15" else (names.TEXT_ENCODER_PREFIX,)
     return {
         key: (_spelled(key.removeprefix("text_model."), prefixes, available), None) for key in keys
     }
