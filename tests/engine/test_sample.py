@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from lorabake.core.errors import GridError, Stopped
 from lorabake.engine.families.model import alphas_cumprod
 from lorabake.engine.families.prompts import Conditioning
 from lorabake.engine.families.sdxl import load_model
+from lorabake.engine.noise import zero_terminal_snr
 from lorabake.engine.sample import ImageNoise, sample, sample_latents
 from lorabake.engine.samplers import SAMPLERS, Timesteps, even_timesteps, karras, model_sigmas
 from tests.tiny import TINY_SDXL, tiny_sdxl_folder
@@ -139,6 +141,44 @@ def test_noise_levels() -> None:
     for time in (0, 1, 500, 999):
         assert time_of(float(sigmas[time])) == pytest.approx(time, abs=1e-4)
     assert 500 < time_of(float(sigmas[500] + sigmas[501]) / 2) < 501
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 20, 1000])
+def test_a_schedule_that_ends_in_pure_noise(name: str, steps: int) -> None:
+    """Its last σ would be infinite; like the web UIs, all samplers start from 4518 instead."""
+    alphas = zero_terminal_snr(alphas_cumprod(SCHEDULER))
+    assert float(alphas[-1]) == 0
+    levels = SAMPLERS[name].levels(alphas, steps)
+    assert all(map(math.isfinite, levels))
+    if name != "DDIM":  # which leaves out the last timestep
+        assert levels[0] == pytest.approx(4518.76, rel=1e-4)
+    time_of = Timesteps(alphas)
+    assert time_of(4518.7) == pytest.approx(999, abs=1e-3)
+    assert time_of(float(model_sigmas(alphas)[500])) == pytest.approx(500, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_pictures_from_pure_noise(name: str) -> None:
+    """A model that knows the picture finds it with every sampler, from σ 4518 in single precision."""
+    picture = torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(1))
+    alphas = zero_terminal_snr(alphas_cumprod(SCHEDULER))
+
+    class Knowing(Toy):
+        def predict(self, x: Any, times: Any, conditioning: Any, time_ids: Any) -> Any:
+            logs = model_sigmas(alphas).log()
+            low = times.double().floor().long().clamp(max=998)
+            part = times - low
+            sigma = ((1 - part) * logs[low] + part * logs[low + 1]).exp().view(-1, 1, 1, 1)
+            length = (sigma**2 + 1).sqrt()
+            # v of a picture p seen as x = (p + σ n) / √(σ² + 1)
+            return ((x / length - picture) * length / sigma).float()
+
+    toy = Knowing("v")
+    toy.alphas_cumprod = alphas
+    made = ours(toy, name, 20)[0]
+    left_over = 0.1 if name == "DDIM" else 5e-3  # DDIM stops at the first timestep, not at 0
+    assert (made - picture).abs().max() < left_over
 
 
 def test_every_sampler_lands_on_a_known_picture() -> None:
