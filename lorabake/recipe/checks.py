@@ -9,8 +9,10 @@ from typing import Literal
 
 from lorabake.core.dataset import Dataset
 from lorabake.core.errors import LorabakeError, RecipeError
+from lorabake.core.image import matte_colour
 from lorabake.engine.families import FAMILIES, model_pixel_multiple
 from lorabake.engine.identify import CheckpointInfo, identify, require_base
+from lorabake.recipe.contradictions import contradictions
 from lorabake.recipe.plan import make_plan
 from lorabake.recipe.recipe import Recipe
 
@@ -109,6 +111,11 @@ def _predicts(prediction: str | None) -> str:
 
 
 def _settings(recipe: Recipe) -> Iterator[Advice]:
+    try:
+        matte_colour(recipe.augment.matte)
+    except LorabakeError as error:
+        yield Advice("stop", str(error))
+    yield from (Advice(level, text) for level, text in contradictions(recipe))
     if not recipe.unet_trains and not recipe.text_encoder_trains:
         yield Advice("stop", "Nothing would be trained: both learning rates are 0 or switched off.")
     if recipe.bucket.enable_bucket and recipe.bucket.min_bucket_reso > recipe.general.resolution:
@@ -134,6 +141,10 @@ def _settings(recipe: Recipe) -> Iterator[Advice]:
 def _pictures(dataset: Dataset) -> Iterator[Advice]:
     if not dataset.images:
         yield Advice("stop", "There are no pictures to train on. Add some under Project first.")
+    elif all(concept.is_reg for concept in dataset.concepts):
+        yield Advice(
+            "stop", "Every folder is marked as regularisation. Leave the one to learn unmarked."
+        )
     unreadable = sum(problem.level == "error" for problem in dataset.problems)
     if unreadable:
         yield Advice(

@@ -14,10 +14,11 @@ from lorabake.core.events import EventType
 from lorabake.core.files import atomic_write_json
 from lorabake.core.run import Run
 from lorabake.engine.families import load_model
+from lorabake.recipe.sample_prompts import parse_prompts
 from lorabake.train.batches import TrainImage
 from lorabake.train.checkpoints import CheckpointWriter
 from lorabake.train.prepare import Setup
-from lorabake.train.samples import draw, parse_prompts
+from lorabake.train.samples import draw
 from lorabake.train.validation import Measured, held_out_batches, measure
 
 if TYPE_CHECKING:
