@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from lorabake.cli import models, verbs
+from lorabake.cli import convert, models, verbs
 from lorabake.cli.common import app
 from lorabake.core.errors import LorabakeError, Stopped
 
-__all__ = ["app", "main", "models", "verbs"]
+__all__ = ["app", "convert", "main", "models", "verbs"]
 
 
 def main() -> None:

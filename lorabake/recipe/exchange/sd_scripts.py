@@ -1,0 +1,85 @@
+"""sd-scripts' two files: `--config_file` (arguments) and `--dataset_config` (folders)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lorabake.recipe.exchange.arguments import Arguments, Table, lines, pairs
+from lorabake.recipe.exchange.names import DATASET, SUBSET
+
+_LISTS = {
+    "network_args": "network",
+    "optimizer_args": "optimizer",
+    "lr_scheduler_args": "scheduler",
+}
+_OF_DATASET = {name for name, _, _ in DATASET} | {"resolution"}
+_OF_SUBSET = {name for name, _, _ in SUBSET} | {"is_reg", "num_repeats", "alpha_mask"}
+
+
+def is_dataset_config(contents: Table) -> bool:
+    """Whether this is the file about the folders."""
+    return isinstance(contents.get("datasets"), list)
+
+
+def read_config(contents: Table) -> Arguments:
+    """`--config_file`: names of tables mean nothing, all arguments are laid flat."""
+    found = Arguments()
+    flat: Table = {}
+    for key, value in contents.items():
+        if isinstance(value, dict) and key not in _LISTS:
+            flat |= value
+        else:
+            flat[key] = value
+    for key, value in flat.items():
+        if key in _LISTS:
+            getattr(found, _LISTS[key]).update(pairs(value))
+        elif key == "train_batch_size":
+            found.dataset["batch_size"] = value
+        elif key in _OF_DATASET:
+            found.dataset[key] = value
+        else:
+            found.args[key] = value
+    return found
+
+
+def read_dataset(contents: Table, found: Arguments) -> Arguments:
+    """`--dataset_config` laid over the arguments: general, then each data set, then each folder."""
+    general = _dict(contents.get("general"))
+    for part in contents.get("datasets", []):
+        if not isinstance(part, dict):
+            continue
+        common = general | {key: value for key, value in part.items() if key != "subsets"}
+        found.dataset |= {key: value for key, value in common.items() if key not in _OF_SUBSET}
+        shared = {key: value for key, value in common.items() if key in _OF_SUBSET}
+        subsets = part.get("subsets", [])
+        for folder in subsets if isinstance(subsets, list) else []:
+            if isinstance(folder, dict):
+                found.subsets.append({"caption_extension": ".caption", **shared, **folder})
+    return found
+
+
+def config_tables(given: Arguments) -> Table:
+    """The `--config_file`, in one table."""
+    table = {key: value for key, value in given.args.items() if key not in ("sdxl", "warmup_ratio")}
+    if ratio := given.args.get("warmup_ratio"):
+        table["lr_warmup_steps"] = ratio
+    for name, part in (
+        ("network_args", given.network),
+        ("optimizer_args", given.optimizer),
+        ("lr_scheduler_args", given.scheduler),
+    ):
+        if part:
+            table[name] = lines(part)
+    return {"training": table}
+
+
+def dataset_tables(given: Arguments) -> Table:
+    """The `--dataset_config`: one data set with all folders."""
+    general: dict[str, Any] = dict(given.dataset)
+    # A name is a label of LETS's window; sd-scripts refuses keys it does not know.
+    subsets = [{k: v for k, v in folder.items() if k != "name"} for folder in given.subsets]
+    return {"datasets": [{**general, "subsets": subsets}]}
+
+
+def _dict(value: Any) -> Table:
+    return value if isinstance(value, dict) else {}
