@@ -129,14 +129,26 @@ def _controlnet(header: Header) -> Kind | None:
 
 
 def _other_architecture(header: Header) -> Kind | None:
-    for prefix in ("", names.UNET_PREFIX):
-        if _begins(header, f"{prefix}joint_blocks."):
-            return Kind("checkpoint", "sd3", "SD 3 checkpoint")
-        if _begins(header, f"{prefix}double_blocks."):
-            return Kind("checkpoint", "flux", "Flux checkpoint")
-    if _begins(header, "single_transformer_blocks."):
-        return Kind("checkpoint", "flux", "Flux checkpoint")
+    """Models of other designs, by the beginning of a tensor's name that only they have."""
+    for prefix in ("", names.UNET_PREFIX, "net."):
+        for beginning, family, label in _ARCHITECTURES:
+            if _begins(header, prefix + beginning):
+                return Kind("checkpoint", family, f"{label} checkpoint")
+    if any(".motion_modules." in name for name in header.tensors):
+        return Kind("adapter", None, "motion module (AnimateDiff)")
     return None
+
+
+_ARCHITECTURES: tuple[tuple[str, str | None, str], ...] = (
+    ("joint_blocks.", "sd3", "SD 3"),
+    ("double_blocks.", "flux", "Flux"),
+    ("single_transformer_blocks.", "flux", "Flux"),
+    ("llm_adapter.blocks.", None, "Anima"),
+    ("noise_refiner.", None, "Lumina or Z-Image"),
+    ("txt_norm.", None, "Qwen-Image"),
+    ("patchify_proj.", None, "LTX Video"),
+    ("head.modulation", None, "Wan"),
+)
 
 
 def _unet(header: Header) -> Kind | None:

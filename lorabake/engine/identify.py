@@ -156,5 +156,5 @@ def _number(value: Any) -> int:
 
 def _a(label: str) -> str:
     """ "an SDXL checkpoint", "a VAE": letters that are spoken one by one count as they sound."""
-    spoken = ("SD", "IA3", "IP-")
+    spoken = ("SD", "IA3", "IP-", "LTX")
     return ("an " if label.startswith(spoken) or label[0] in "AEIOaeiou" else "a ") + label

@@ -37,7 +37,7 @@ class Encoded(NamedTuple):
 class _Seen:
     """The weights that an encoder had, and what it made with them, by the way it was asked."""
 
-    weights: list[tuple[weakref.ref[Tensor], int, int]]
+    weights: list[tuple[weakref.ref[nn.Parameter], int, int]]
     made: dict[Hashable, Encoded] = field(default_factory=dict)
 
 

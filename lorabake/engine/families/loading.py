@@ -16,6 +16,7 @@ from lorabake.engine.clip_tokenizer import tokenizer_g, tokenizer_l
 from lorabake.engine.families import model_config, shapes, single_file
 from lorabake.engine.families.family import AUTO, FAMILIES, Prediction
 from lorabake.engine.families.folder import part_files, plain_sources, read_config
+from lorabake.engine.families.light_imports import light_imports
 from lorabake.engine.families.model import Model
 from lorabake.engine.families.weights import Source, TensorFile, empty, fill
 from lorabake.engine.identify import CheckpointInfo, require_base
@@ -192,8 +193,9 @@ def _check_numbers(name: str, vae: Config, scheduler: Config, wanted: Wanted, fa
 
 def _build(part: str, config: Config) -> nn.Module:
     """A network of one part, without memory for its weights."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+    with light_imports():
+        from diffusers import AutoencoderKL, UNet2DConditionModel
+        from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     makers: dict[str, Callable[[], Any]] = {
         "unet": lambda: UNet2DConditionModel.from_config(dict(config)),
