@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,18 @@ from lorabake.engine.networks import NetworkSettings, attach, shortcuts
 from lorabake.engine.networks.attaching import network_for
 from lorabake.engine.networks.checks import require_sound
 from lorabake.engine.networks.dropout import uniform
-from lorabake.engine.networks.network import LayeredNetwork
 from lorabake.engine.networks.norms import delta_norms
 from lorabake.engine.networks.notes import network_notes
 from lorabake.engine.networks.switch import LoraSwitch
-from tests.engine.test_consumers import NETWORKS, tiny_model
-from tests.engine.test_networks import run, unet_input
+from tests.engine.tiny_networks import (
+    NETWORKS,
+    file_of,
+    moved,
+    render,
+    settings,
+    tiny_model,
+    unet_input,
+)
 
 torch.set_num_threads(1)
 
@@ -32,36 +37,6 @@ DROPOUT = {
     "locon": {"network_dropout": 0.3, "rank_dropout": 0.2, "module_dropout": 0.1},
     "glora": {"network_dropout": 0.3, "rank_dropout": 0.2, "module_dropout": 0.1},
 }
-
-
-def settings(kind: str = "lora", **changes: Any) -> NetworkSettings:
-    options: dict[str, Any] = {"network_dim": 4, "network_alpha": 2, **NETWORKS[kind], **changes}
-    return NetworkSettings(**options)
-
-
-def moved(network: LayeredNetwork, seed: int = 5) -> LayeredNetwork:
-    """As after some training: every parameter moved."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
-    return network
-
-
-@cache
-def file_of(kind: str, family: str = "sdxl", seed: int = 5, **changes: Any) -> dict[str, Tensor]:
-    network = moved(attach(tiny_model(family), settings(kind, **changes)), seed)
-    return network.file_state(torch.float32)
-
-
-def render(model: Any, batch: int = 1) -> Tensor:
-    if model.family == "sdxl":
-        return run(model, batch)
-    given = unet_input(batch)
-    given.pop("added_cond_kwargs")
-    with torch.inference_mode():
-        result: Tensor = model.unet(**given).sample
-    return result
 
 
 # --- on the model
@@ -75,10 +50,7 @@ def test_a_fresh_network_changes_nothing_and_learns(kind: str, family: str) -> N
     network = attach(model, settings(kind), seed=7)
     assert torch.equal(render(model), before)
     assert {p.dtype for p in network.parameters()} == {torch.float32}
-    given = unet_input(1)
-    if family == "sd15":
-        given.pop("added_cond_kwargs")
-    model.unet(**given).sample.square().mean().backward()
+    model.unet(**unet_input(1, family)).sample.square().mean().backward()
     for name, layer in network.layers.items():
         if name.startswith("lora_unet_"):
             gradients = [p.grad for p in layer.trained().values()]
@@ -102,8 +74,7 @@ def test_checkpointing_and_autocast_change_no_gradient(kind: str, base: torch.dt
             model.unet.enable_gradient_checkpointing()
         network.begin_batch(3, 11)
         with torch.autocast("cpu", torch.bfloat16, enabled=base == torch.bfloat16):
-            given = unet_input(2)
-            model.unet(**given).sample.float().square().mean().backward()
+            model.unet(**unet_input(2)).sample.float().square().mean().backward()
         network.end_batch()
         found.append([p.grad for p in network.parameters()])
     for plain, again in zip(*found, strict=True):
@@ -340,17 +311,17 @@ def dropped(kind: str, batch: int = 4, number: int = 3, **chances: float) -> tup
 def test_dropout_is_the_same_for_any_cutting_of_the_batch(kind: str) -> None:
     chances = DROPOUT.get(kind, {"rank_dropout": 0.3, "module_dropout": 0.1})
     model, network = dropped(kind, **chances)
-    whole = run(model, 4)
-    assert torch.equal(run(model, 4), whole)
+    whole = render(model, 4)
+    assert torch.equal(render(model, 4), whole)
     pieces = []
     for first in (0, 2):
         network.begin_batch(9, 3, first)
-        pieces.append(run(model, 2))
+        pieces.append(render(model, 2))
     torch.testing.assert_close(torch.cat(pieces), whole, rtol=1e-4, atol=1e-5)
     network.begin_batch(9, 4)
-    assert not torch.allclose(run(model, 4), whole, atol=1e-3)
+    assert not torch.allclose(render(model, 4), whole, atol=1e-3)
     network.end_batch()
-    quiet = run(model, 4)
+    quiet = render(model, 4)
     assert not torch.allclose(quiet, whole, atol=1e-3)
     assert torch.allclose(quiet[:1], quiet[1:2], atol=1e-5)  # equal inputs, and nothing dropped
 
@@ -359,7 +330,7 @@ def test_each_picture_has_masks_of_its_own_and_all_captions_share_one() -> None:
     model = tiny_model("sdxl")
     network = moved(attach(model, settings(network_dropout=0.4)))
     network.begin_batch(9, 3)
-    pictures = run(model, 3)  # of equal inputs
+    pictures = render(model, 3)  # of equal inputs
     assert not torch.allclose(pictures[0], pictures[1], atol=1e-3)
     ids = torch.tensor([[49406, 5, 6, 7] + [49407] * 73]).expand(3, -1)
     with torch.inference_mode():

@@ -10,37 +10,19 @@ import pytest
 import torch
 
 from lorabake.core.errors import ModelFileError, RecipeError
-from lorabake.engine.families.model import Model
 from lorabake.engine.networks import NETWORKS, attach, shortcuts
 from lorabake.engine.networks.attaching import network_for
 from lorabake.engine.networks.network import LayeredNetwork
 from lorabake.engine.networks.settings import NETWORK_TYPES, NetworkSettings
 from lorabake.engine.networks.switch import LoraSwitch
 from lorabake.engine.networks.targets import Target, find_targets
-from tests.tiny import TINY_SDXL, tiny_modules
+from tests.engine.tiny_networks import render, tiny_model, unet_input
 
 torch.set_num_threads(1)
 
 
 def Options(**changes: Any) -> NetworkSettings:
     return NetworkSettings(**{"network_dim": 4, "network_alpha": 2, **changes})
-
-
-def tiny_model(family: str = "sdxl") -> Any:
-    parts = tiny_modules()
-    if family == "sd15":
-        parts.pop("text_encoder_2")
-    return Model(
-        parts=parts,
-        configs=TINY_SDXL,
-        tokenizer=None,  # type: ignore[arg-type]
-        tokenizer_2=None,  # type: ignore[arg-type]
-        scheduler_config=TINY_SDXL["scheduler"],
-        base_path=Path("tiny"),
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        family=family,
-    )
 
 
 @pytest.fixture
@@ -55,29 +37,6 @@ def filled(network: LayeredNetwork, seed: int = 0) -> LayeredNetwork:
         for layer in network.layers.values():
             layer.up.copy_(torch.randn(layer.up.shape, generator=generator) * 0.3)
     return network
-
-
-def unet_input(batch: int, seed: int = 0) -> dict[str, Any]:
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(1, *shape, generator=generator).expand(batch, *shape)
-
-    return {
-        "sample": draw(4, 8, 8),
-        "timestep": torch.full((batch,), 400),
-        "encoder_hidden_states": draw(77, 32),
-        "added_cond_kwargs": {
-            "text_embeds": draw(16),
-            "time_ids": torch.tensor([[32.0, 32, 0, 0, 32, 32]]).expand(batch, 6),
-        },
-    }
-
-
-def run(model: Any, batch: int = 1) -> torch.Tensor:
-    with torch.inference_mode():
-        result: torch.Tensor = model.unet(**unet_input(batch)).sample
-    return result
 
 
 def merged_weight(layer: Any, weight: float) -> torch.Tensor:
@@ -98,9 +57,9 @@ def merge(network: LayeredNetwork, weight: float) -> None:
 
 @pytest.mark.parametrize("conv", [0, 3])
 def test_a_fresh_lora_changes_nothing(model: Any, conv: int) -> None:
-    before = run(model)
+    before = render(model)
     attach(model, Options(conv_dim=conv), seed=7)
-    assert torch.equal(run(model), before)
+    assert torch.equal(render(model), before)
 
 
 @pytest.mark.parametrize("conv", [0, 3])
@@ -109,11 +68,11 @@ def test_the_layers_compute_what_a_merged_model_computes(
     model: Any, conv: int, weight: float
 ) -> None:
     network = filled(attach(model, Options(conv_dim=conv, conv_alpha=1)))
-    base = run(model)
+    base = render(model)
     network.set_weight(weight)
-    attached = run(model)
+    attached = render(model)
     merge(network, weight)
-    assert (attached - run(model)).abs().max() < 1e-4
+    assert (attached - render(model)).abs().max() < 1e-4
     assert (attached - base).abs().max() > (1e-3 if weight != 1 else -1)
 
 
@@ -131,15 +90,15 @@ def test_many_weights_in_one_batch_equal_one_by_one(
     with LoraSwitch(model) as switch:
         switch.load_state(state)
         switch.set_weights(weights)
-        together = run(model, batch=2 * len(weights))  # [uncond row, cond row]
+        together = render(model, batch=2 * len(weights))  # [uncond row, cond row]
         singly = []
         for weight in weights:
             switch.set_weights([weight])
-            singly.append(run(model))
+            singly.append(render(model))
     network = network_for(model, state)
     for index, weight in enumerate(weights * 2):
         network.set_weight(weight)
-        alone = run(model)
+        alone = render(model)
         assert (together[index : index + 1] - alone).abs().max() < 1e-5
         assert (singly[index % 4] - alone).abs().max() < 1e-5
 
@@ -178,13 +137,13 @@ def test_the_weight_counts_in_the_text_encoders_too(model: Any) -> None:
 
 
 def test_weight_zero_is_the_plain_base(model: Any) -> None:
-    before = run(model)
+    before = render(model)
     network = filled(attach(model, Options(conv_dim=3)))
-    assert not torch.equal(run(model), before)
+    assert not torch.equal(render(model), before)
     network.set_weight(0.0)
-    assert torch.equal(run(model), before)
+    assert torch.equal(render(model), before)
     network.detach()
-    assert torch.equal(run(model), before)
+    assert torch.equal(render(model), before)
 
 
 def test_the_lora_stays_fp32_on_a_bf16_base(model: Any) -> None:
@@ -396,7 +355,7 @@ def test_a_file_without_alpha_has_scale_one(model: Any) -> None:
 
 
 def test_the_switch_swaps_files_in_place_and_leaves_the_base_as_it_was(model: Any) -> None:
-    before = run(model)
+    before = render(model)
     states = [
         filled(attach(tiny_model(), Options(conv_dim=3)), seed).file_state(torch.float32)
         for seed in (1, 2)
@@ -406,17 +365,17 @@ def test_the_switch_swaps_files_in_place_and_leaves_the_base_as_it_was(model: An
     for state in (*states, other_rank):
         with LoraSwitch(model) as switch:
             switch.load_state(state)
-            fresh.append(run(model))
-        assert torch.equal(run(model), before)
+            fresh.append(render(model))
+        assert torch.equal(render(model), before)
     with LoraSwitch(model) as switch:
         switch.load_state(states[0])
         layers = switch.network and switch.network.layers
         switch.load_state(states[1])
         assert switch.network is not None
         assert switch.network.layers is layers
-        assert torch.equal(run(model), fresh[1])
+        assert torch.equal(render(model), fresh[1])
         switch.load_state(other_rank)
-        assert torch.equal(run(model), fresh[2])
+        assert torch.equal(render(model), fresh[2])
         assert switch.changes_text
 
 
@@ -457,4 +416,16 @@ def test_the_list_of_networks_costs_no_torch(tmp_path: Path) -> None:
     import sys
 
     code = "import sys, lorabake.engine.networks; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_putting_a_network_on_a_model_costs_no_library_beside_torch() -> None:
+    """peft alone takes seconds to import; it is what the tests compare with."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, lorabake.engine.networks.attaching, lorabake.engine.networks.switch\n"
+        "assert not {'peft', 'lycoris', 'diffusers', 'bitsandbytes'} & sys.modules.keys()"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

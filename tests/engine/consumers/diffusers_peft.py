@@ -1,11 +1,21 @@
-"""diffusers itself, which is installed here: its own conversion of kohya names, on peft's layers."""
+"""diffusers itself, which is installed here: its own conversion of kohya names, on peft's layers.
+
+    python -m tests.engine.consumers.diffusers_peft FOLDER
+
+renders every FOLDER/<kind>@<family>.safetensors into FOLDER/answers. A process of its own, as any
+program is to which a file is given; lorabake loads diffusers without peft.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+
+WEIGHTS = (1.0, 0.7)
 
 
 def put_on_unet(unet: Any, state: Mapping[str, Tensor], m: float, *, sdxl: bool) -> None:
@@ -20,3 +30,27 @@ def put_on_unet(unet: Any, state: Mapping[str, Tensor], m: float, *, sdxl: bool)
     converted, alphas = mixin.lora_state_dict(dict(state), **config)
     mixin.load_lora_into_unet(converted, network_alphas=alphas, unet=unet, adapter_name="it")
     unet.set_adapters(["it"], [m])
+
+
+def main(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from tests.engine.tiny_networks import render, tiny_model
+
+    said: dict[str, Tensor] = {}
+    refused: dict[str, str] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        family = path.stem.partition("@")[2]
+        for m in WEIGHTS:
+            model = tiny_model(family)
+            try:
+                put_on_unet(model.unet, load_file(path), m, sdxl=family == "sdxl")
+            except ValueError as error:
+                refused[path.stem] = str(error)
+            else:
+                said[f"{path.stem}@{m}"] = render(model, 2).contiguous()
+    save_file(said, folder / "answers", metadata=refused)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
