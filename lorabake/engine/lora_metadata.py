@@ -7,8 +7,6 @@ concept names are names of files and folders only.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,11 +14,16 @@ from pathlib import PurePath
 from typing import Any
 
 import lorabake
-from lorabake.core.dataset import Concept, Dataset
+from lorabake.core.dataset import Dataset
+from lorabake.core.settings import from_mapping
 from lorabake.core.toml import dump_toml
 from lorabake.engine.base_hash import BaseIdentity
+from lorabake.engine.lora_dataset_notes import dataset_notes, tag_frequency
+from lorabake.engine.networks.notes import network_notes
+from lorabake.engine.networks.settings import NetworkSettings
+from lorabake.engine.optimizers import schedule_of
 
-MAX_TAG_BYTES = 400_000  # readers refuse headers with more than 1 MiB of notes
+__all__ = ["Progress", "lora_metadata", "tag_frequency", "without_paths"]
 
 _FAMILIES = {
     # family: (ss_base_model_version, modelspec.architecture, modelspec.implementation)
@@ -34,44 +37,29 @@ _FAMILIES = {
 
 # What the kohya trainers write for things that are not used here.
 _UNUSED = {
-    "ss_num_validation_images": "0",
-    "ss_num_reg_images": "0",
-    "ss_network_dropout": "None",
     "ss_full_fp16": "False",
     "ss_v2": "False",
     "ss_lowram": "False",
-    "ss_noise_offset": "None",
-    "ss_noise_offset_random_strength": "False",
-    "ss_multires_noise_iterations": "None",
-    "ss_multires_noise_discount": "0.3",
     "ss_adaptive_noise_scale": "None",
-    "ss_ip_noise_gamma_random_strength": "False",
-    "ss_zero_terminal_snr": "False",
-    "ss_scale_weight_norms": "None",
-    "ss_debiased_estimation": "False",
-    "ss_huber_schedule": "snr",
-    "ss_huber_scale": "1.0",
-    "ss_huber_c": "0.1",
-    "ss_prior_loss_weight": "1.0",
-    "ss_caption_dropout_rate": "0.0",
-    "ss_caption_dropout_every_n_epochs": "0",
-    "ss_caption_tag_dropout_rate": "0.0",
     "ss_face_crop_aug_range": "None",
-    "ss_training_comment": "None",
     "ss_sd_scripts_commit_hash": "None",
     "ss_fp8_base": "False",
     "ss_fp8_base_unet": "False",
-    "ss_validation_seed": "None",
-    "ss_validation_split": "0.0",
     "ss_max_validation_steps": "None",
-    "ss_validate_every_n_epochs": "None",
     "ss_validate_every_n_steps": "None",
     "ss_resize_interpolation": "None",
-    "ss_color_aug": "False",
-    "ss_flip_aug": "False",
-    "ss_random_crop": "False",
-    "ss_bucket_no_upscale": "False",
-    "ss_reg_dataset_dirs": "{}",
+}
+
+# The classes behind our names, as the kohya trainers note them.
+_OPTIMIZER_CLASSES = {
+    "adamw": "torch.optim.adamw.AdamW",
+    "adamw8bit": "bitsandbytes.optim.adamw.AdamW8bit",
+    "came": "pytorch_optimizer.optimizer.came.CAME",
+    "prodigy": "pytorch_optimizer.optimizer.prodigy.Prodigy",
+    "adafactor": "pytorch_optimizer.optimizer.adafactor.AdaFactor",
+    "lion": "pytorch_optimizer.optimizer.lion.Lion",
+    "adamw_schedulefree": "pytorch_optimizer.optimizer.schedulefree.ScheduleFreeAdamW",
+    "dadapt_adam": "pytorch_optimizer.optimizer.dadapt.DAdaptAdam",
 }
 
 
@@ -100,18 +88,22 @@ def lora_metadata(
     progress: Progress,
     vae: BaseIdentity | None = None,
     prediction: str = "epsilon",
+    zero_terminal_snr: bool | None = None,
 ) -> dict[str, str]:
     """All notes of one file; `save_lora` adds the hashes of the file itself.
 
     recipe: the tables of the recipe's TOML form. name: of the run, without epoch and suffix.
-    plan: `Plan.to_mapping()`. prediction: "epsilon" or "v".
+    plan: `Plan.to_mapping()`. prediction: "epsilon" or "v". zero_terminal_snr: of the model; None
+    takes the recipe's word.
     """
     return {
         **_UNUSED,
         **_training(recipe, plan, progress),
         **_network(recipe),
         **_optimizer(recipe, plan),
-        **_dataset(recipe, plan, dataset),
+        **_noise(recipe, zero_terminal_snr),
+        **_data(recipe, plan),
+        **dataset_notes(recipe, plan, dataset),
         **_base(recipe, base, vae),
         "ss_output_name": name,
         **_modelspec(recipe, name, dataset, progress, prediction),
@@ -122,12 +114,15 @@ def lora_metadata(
 
 
 def without_paths(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe with model files by name only, as it may leave this computer."""
-    model = dict(recipe.get("model", {}))
-    for key in ("base", "vae"):
-        if key in model:
-            model[key] = _file_name(str(model[key]))
-    return {**recipe, "model": model}
+    """The recipe as it may leave this computer: files by name only, and nothing of other trainers' files."""
+    result = {key: value for key, value in recipe.items() if key != "kept"}
+    for group, keys in (("model", ("base", "vae")), ("network", ("network_weights",))):
+        table = dict(recipe.get(group, {}))
+        for key in keys:
+            if key in table:
+                table[key] = _file_name(str(table[key]))
+        result[group] = table
+    return result
 
 
 def _file_name(path: str) -> str:
@@ -164,106 +159,66 @@ def _training(
 
 def _network(recipe: Mapping[str, Any]) -> dict[str, str]:
     network = recipe["network"]
-    args = {}
-    if network["conv_dim"]:
-        args = {"conv_dim": str(network["conv_dim"]), "conv_alpha": str(network["conv_alpha"])}
-    return _texts(
-        ss_network_module="networks.lora",
-        ss_network_dim=network["network_dim"],
-        ss_network_alpha=network["network_alpha"],
-        ss_network_args=_json(args),
-        ss_ip_noise_gamma=network["ip_noise_gamma"] or None,
-    )
+    return {
+        **network_notes(from_mapping(NetworkSettings, network)),
+        **_texts(ss_network_dropout=network["network_dropout"] or None),
+    }
 
 
 def _optimizer(recipe: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, str]:
+    """The optimizer, its rates and loss. The schedule is the one that was really followed."""
     optimizer = recipe["optimizer"]
+    name = optimizer["type"]
     args = ",".join(f"{key}={value}" for key, value in optimizer["args"].items())
+    encoders = [optimizer["text_encoder_lr"], optimizer["text_encoder_2_lr"]]
     return _texts(
-        ss_optimizer=f"{optimizer['type']}({args})",
+        ss_optimizer=f"{_OPTIMIZER_CLASSES.get(name, name)}({args})",
         ss_learning_rate=optimizer["unet_lr"],
         ss_unet_lr=optimizer["unet_lr"],
-        ss_text_encoder_lr=optimizer["text_encoder_lr"],
-        ss_lr_scheduler=optimizer["lr_scheduler"],
+        ss_text_encoder_lr=encoders if encoders[1] >= 0 else encoders[0],
+        ss_lr_scheduler=schedule_of(name, optimizer["lr_scheduler"]),
         ss_lr_warmup_steps=plan["warmup_steps"],
         ss_loss_type=optimizer["loss_type"],
+        ss_huber_schedule=optimizer["huber_schedule"],
+        ss_huber_c=optimizer["huber_c"],
+        ss_huber_scale=optimizer["huber_scale"],
         ss_min_snr_gamma=optimizer["min_snr_gamma"] or None,
+        ss_debiased_estimation=optimizer["debiased_estimation_loss"],
         ss_max_grad_norm=optimizer["max_grad_norm"],
+        ss_scale_weight_norms=optimizer["scale_weight_norms"] or None,
     )
 
 
-def _dataset(
-    recipe: Mapping[str, Any], plan: Mapping[str, Any], dataset: Dataset
-) -> dict[str, str]:
-    bucket, captions = recipe["bucket"], recipe["captions"]
-    buckets = {
-        "buckets": {
-            str(number): {"resolution": [each["width"], each["height"]], "count": each["seen"]}
-            for number, each in enumerate(plan["buckets"])
-        }
-    }
-    shared = {
-        "enable_bucket": bucket["enable_bucket"],
-        "min_bucket_reso": bucket["min_bucket_reso"],
-        "max_bucket_reso": bucket["max_bucket_reso"],
-        "shuffle_caption": captions["shuffle_caption"],
-        "keep_tokens": captions["keep_tokens"],
-    }
-    folders = {
-        concept.folder.name: {"n_repeats": concept.repeats, "img_count": len(concept.images)}
-        for concept in dataset.concepts
-    }
-    described = {
-        "is_dreambooth": True,
-        "batch_size_per_device": recipe["general"]["batch_size"],
-        "num_train_images": plan["seen_per_epoch"],
-        "num_reg_images": 0,
-        "resolution": [recipe["general"]["resolution"]] * 2,
-        "enable_bucket": bucket["enable_bucket"],
-        "min_bucket_reso": bucket["min_bucket_reso"],
-        "max_bucket_reso": bucket["max_bucket_reso"],
-        "bucket_info": buckets,
-        "subsets": [_subset(concept, captions) for concept in dataset.concepts],
-    }
-    return {
-        **_texts(**{f"ss_{key}": value for key, value in shared.items()}),
-        "ss_bucket_info": _json(buckets),
-        "ss_dataset_dirs": _json(folders),
-        "ss_datasets": _json([described]),
-        "ss_tag_frequency": _json(tag_frequency(dataset)),
-    }
+def _noise(recipe: Mapping[str, Any], zero_terminal_snr: bool | None) -> dict[str, str]:
+    noise = recipe["noise"]
+    if zero_terminal_snr is None:
+        zero_terminal_snr = recipe["model"]["zero_terminal_snr"] == "on"
+    return _texts(
+        ss_noise_offset=noise["noise_offset"] or None,
+        ss_noise_offset_random_strength=noise["noise_offset_random_strength"],
+        ss_multires_noise_iterations=noise["multires_noise_iterations"] or None,
+        ss_multires_noise_discount=noise["multires_noise_discount"],
+        ss_ip_noise_gamma=recipe["network"]["ip_noise_gamma"] or None,
+        ss_ip_noise_gamma_random_strength=noise["ip_noise_gamma_random_strength"],
+        ss_zero_terminal_snr=zero_terminal_snr,
+    )
 
 
-def _subset(concept: Concept, captions: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "img_count": len(concept.images),
-        "num_repeats": concept.repeats,
-        "color_aug": False,
-        "flip_aug": False,
-        "random_crop": False,
-        "shuffle_caption": captions["shuffle_caption"],
-        "keep_tokens": captions["keep_tokens"],
-        "image_dir": concept.folder.name,
-        "class_tokens": concept.trigger or None,
-        "is_reg": False,
-    }
-
-
-def tag_frequency(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """How many pictures of each folder have each tag, the most frequent first.
-
-    Where the lists grow too long for a file's header, the rarest tags are left out.
-    """
-    counted = {
-        concept.folder.name: Counter(tag for image in concept.images for tag in image.caption.tags)
-        for concept in dataset.concepts
-    }
-    keep = max((len(tags) for tags in counted.values()), default=0)
-    while True:
-        result = {folder: dict(tags.most_common(keep)) for folder, tags in counted.items()}
-        if len(_json(result)) <= MAX_TAG_BYTES or keep < 2:
-            return result
-        keep //= 2
+def _data(recipe: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, str]:
+    captions, validation = recipe["captions"], recipe["validation"]
+    held_out = validation["validation_split"]
+    return _texts(
+        ss_num_reg_images=plan.get("reg_images", 0),
+        ss_num_validation_images=plan.get("validation_images", 0),
+        ss_prior_loss_weight=recipe["general"]["prior_loss_weight"],
+        ss_caption_dropout_rate=captions["caption_dropout_rate"],
+        ss_caption_dropout_every_n_epochs=captions["caption_dropout_every_n_epochs"],
+        ss_caption_tag_dropout_rate=captions["caption_tag_dropout_rate"],
+        ss_validation_split=held_out,
+        ss_validation_seed=recipe["general"]["seed"] if held_out else None,
+        ss_validate_every_n_epochs=validation["validate_every_n_epochs"] if held_out else None,
+        ss_training_comment=recipe["general"]["training_comment"] or None,
+    )
 
 
 def _base(
@@ -291,7 +246,9 @@ def _modelspec(
 ) -> dict[str, str]:
     _, architecture, implementation = _FAMILIES[recipe["family"]]
     resolution = recipe["general"]["resolution"]
-    triggers = list(dict.fromkeys(c.trigger for c in dataset.concepts if c.trigger))
+    triggers = list(
+        dict.fromkeys(c.trigger for c in dataset.concepts if c.trigger and not c.is_reg)
+    )
     finished = datetime.fromtimestamp(progress.finished, tz=UTC).replace(microsecond=0)
     spec = {
         "sai_model_spec": "1.0.1",
@@ -311,10 +268,6 @@ def _modelspec(
         spec["trigger_phrase"] = ", ".join(triggers)
         spec["usage_hint"] = f"Put {' or '.join(triggers)} at the front of the prompt."
     return {f"modelspec.{key}": text for key, text in spec.items()}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _texts(**values: Any) -> dict[str, str]:
