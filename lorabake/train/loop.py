@@ -95,6 +95,7 @@ def train(
     checkpoints: list[Checkpoint] = []
     losses = list(progress.losses)
     step, seconds, mark = progress.step, progress.seconds, time.perf_counter()
+    processor = time.process_time()
     while step < plan.total_steps:
         epoch = step // plan.steps_per_epoch + 1
         batches = epoch_batches(
@@ -121,6 +122,7 @@ def train(
             losses = [*losses, sum(result.losses) / len(result.losses)][-plan.steps_per_epoch :]
             now = time.perf_counter()
             took, mark = now - mark, now
+            spent, processor = time.process_time() - processor, time.process_time()
             seconds += took
             events.write(
                 "step",
@@ -131,6 +133,7 @@ def train(
                 lr=result.rates,
                 grad_norm=result.grad_norm,
                 seconds=round(took, 4),
+                cpu_seconds=round(spent, 4),
                 **({"effective": result.effective} if result.effective else {}),
                 **({"scaled": result.scaled} if result.scaled else {}),
             )
@@ -138,7 +141,7 @@ def train(
                 events.write("note", text=oven.shape_note())
         checkpoints += after_epoch(epoch, step, sum(losses) / len(losses))
         keep(Progress(step, tuple(losses), seconds))
-        mark = time.perf_counter()
+        mark, processor = time.perf_counter(), time.process_time()
     return TrainResult([c for c in checkpoints if c.path.exists()], step, seconds)
 
 
