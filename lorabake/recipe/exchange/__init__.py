@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lorabake.core.errors import RecipeError
+from lorabake.core.settings import setting_fields
 from lorabake.core.toml import dump_toml, parse_toml, read_toml
 from lorabake.recipe.exchange.arguments import Arguments, Table, patched, without_secrets
 from lorabake.recipe.exchange.folders import FolderSettings, apply_folders
@@ -114,7 +115,7 @@ def _is_ours(contents: Table) -> bool:
         return True
     names = [key for key, value in contents.items() if isinstance(value, dict) and key in GROUPS]
     for name in names:
-        known = set(GROUPS[name][1].__dataclass_fields__)
+        known = {spec.name for spec in setting_fields(GROUPS[name][1])}
         if known & contents[name].keys() and not contents[name].keys() & {
             "image_dir",
             "output_dir",
