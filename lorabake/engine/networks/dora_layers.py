@@ -25,6 +25,7 @@ from lorabake.engine.networks.file_keys import MAGNITUDE
 from lorabake.engine.networks.layer import LayerSpec, PartState, Shape, autocast_off
 from lorabake.engine.networks.lora_layers import LoraLayer
 
+BLOCK = 2**18  # numbers: 1 MiB in fp32
 TINY = 1e-12  # below any norm²; a column of zeros stays zero instead of becoming infinite
 
 
@@ -40,12 +41,7 @@ class DoraLayer(LoraLayer):
         super().__init__(base_layer, spec, part, name)
         self.by_row = self.magnitude.shape[0] != 1
         flat = self.weight.detach().flatten(1)
-        if self.by_row:
-            squares = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float32).square()
-        else:
-            squares = self._columns(
-                torch.linalg.vector_norm(flat, dim=0, dtype=torch.float32).square()
-            )
+        squares = squared_norms(flat, 1) if self.by_row else self._columns(squared_norms(flat, 0))
         self.register_buffer("squares", squares, persistent=False)  # ‖w‖² of each column or row
 
     @staticmethod
@@ -201,3 +197,11 @@ class ScaledColumns(torch.autograd.Function):
         others = [axis for axis in range(x.dim()) if axis != (x.dim() - 1 if layer.linear else 1)]
         to_change = (x.float() * back.float()).sum(others) if ctx.needs_input_grad[1] else None
         return to_x, to_change, None
+
+
+def squared_norms(matrix: Tensor, axis: int) -> Tensor:
+    """‖·‖² in fp32 of each row (axis 1) or column (0), by blocks of rows that fit a processor's
+    cache: many times quicker than at once, and without an fp32 copy of a large matrix."""
+    blocks = matrix.split(max(BLOCK // matrix.shape[1], 1))
+    sums = [block.float().square().sum(axis) for block in blocks]
+    return torch.stack(sums).sum(0) if axis == 0 else torch.cat(sums)
