@@ -59,7 +59,7 @@ class AfterEpoch:
         self.recipe = setup.recipe
         self.oven = oven
         self.events = events
-        self.writer = CheckpointWriter(setup)
+        self.writer = CheckpointWriter(setup, oven.model)
         self.held_out = held_out_batches(held_out, self.recipe.general.batch_size)
         self.prompts = parse_prompts(self.recipe) if self._samples_every else []
         self.base: Measured | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from lorabake.recipe.recipe import recipe_to_mapping
 from lorabake.train.prepare import Setup
 
 if TYPE_CHECKING:
+    from lorabake.engine.families.model import Model
     from lorabake.engine.networks.base import Network
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "float": torch.float32}
@@ -26,8 +28,12 @@ class CheckpointWriter:
     """Writes the LoRA of a bake. The base model's hash, seconds for a large file, is computed
     beside the first epoch instead of in front of it."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, model: Model) -> None:
         self.setup = setup
+        # what was really trained on, whatever the recipe was written for
+        self.recipe = replace(setup.recipe, family=model.family)
+        self.prediction = model.prediction
+        self.zero_terminal_snr = model.zero_terminal_snr
         self.started = time.time()
         pool = ThreadPoolExecutor(1)
         self._base = pool.submit(identify_base, setup.base, setup.cache)
@@ -40,7 +46,7 @@ class CheckpointWriter:
         """Write `path` whole or not at all; returns warnings about what is in it."""
         setup = self.setup
         metadata = lora_metadata(
-            recipe_to_mapping(setup.recipe),
+            recipe_to_mapping(self.recipe),
             name=setup.name,
             plan=setup.plan.to_mapping(),
             dataset=setup.dataset,
@@ -54,6 +60,8 @@ class CheckpointWriter:
                 session=derive(setup.recipe.general.seed, "session", setup.name) % 2**32,
                 loss=loss,
             ),
+            prediction=self.prediction,
+            zero_terminal_snr=self.zero_terminal_snr,
         )
         dtype = DTYPES[setup.recipe.saving.save_precision]
         saved = save_lora(path, network.file_state(dtype), metadata)

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from lorabake.engine.checkpoint_file import read_header
 from lorabake.engine.schedules import SCHEDULES
 from lorabake.recipe.presets import load_recipe, recipe_to_toml
 from lorabake.train.loop import train
 from tests.bakes import TINY, Recorded, prepare
-from tests.tiny import tiny_sd15_folder
+from tests.tiny import tiny_sd15_folder, tiny_sd15_single_file
 
 torch.set_num_threads(1)
 GROUPS = {"unet": "unet", "text_encoder": "text_encoder_1", "text_encoder_2": "text_encoder_2"}
@@ -70,3 +71,13 @@ def test_sd15_has_one_text_encoder(tmp_path: Path) -> None:
     events = Recorded()
     train(run, events)
     assert set(events.of("step")[0]["lr"]) == {"unet", "text_encoder_1"}
+
+
+def test_the_file_says_what_was_trained_on(tmp_path: Path) -> None:
+    base = tiny_sd15_single_file(tmp_path, **{"modelspec.prediction_type": "v"})
+    run = prepare(tmp_path, base, epochs=1)
+    train(run, Recorded())
+    notes = read_header(run.checkpoints()[-1].path).metadata
+    assert notes["ss_base_model_version"] == "sd_v1"
+    assert notes["modelspec.architecture"] == "stable-diffusion-v1/lora"
+    assert notes["modelspec.prediction_type"] == "v"
