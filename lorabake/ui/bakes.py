@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from lorabake.core import jobs
 from lorabake.core.errors import JobError, LorabakeError
 from lorabake.core.events import read_tail
 from lorabake.core.jobs import JobView
-from lorabake.core.names import slug
+from lorabake.core.names import is_safe_name, slug
 from lorabake.core.run import Run
 from lorabake.core.status import RunStatus, log_tail
-from lorabake.core.workspace import Project
+from lorabake.core.workspace import Project, inside
 from lorabake.recipe.plan import make_plan
 from lorabake.train.prepare import prepare_run
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import read_chosen
-from lorabake.ui.losses import curve
+from lorabake.ui.losses import curve, samples
 from lorabake.ui.place import place
 from lorabake.ui.planned import advice
 
 ENDED_SHOWN = 6
 LOG_LINES = 14
+SMALL_BYTES = 64 * 1024
+SMALL_SIDE = 384  # px: of a sample in the strip
 
 
 @answered
@@ -42,9 +45,9 @@ def lb_baking(data: dict[str, Any]) -> dict[str, Any]:
 
 @answered
 def lb_curve(data: dict[str, Any]) -> dict[str, Any]:
-    """The loss of a run: what the plot draws."""
+    """The loss of a run, and its sample images: what the plot and the strip draw."""
     run = place().project(data.get("project")).run(text(data, "run", limit=200))
-    return curve(run.events_path)
+    return {**curve(run.events_path), "samples": samples(run.events_path)}
 
 
 @answered
@@ -95,6 +98,23 @@ def lb_move(data: dict[str, Any]) -> dict[str, Any]:
 
 
 _ready: dict[str, tuple[Any, dict[str, Any]]] = {}
+
+
+def sample_path(project: str, run: str, name: str) -> Path:
+    """The file of one sample image; only what the run itself has named can be asked for."""
+    found = place().project(project).run(run)
+    told = {one["name"] for epoch in samples(found.events_path) for one in epoch["pictures"]}
+    if name not in told or not name.endswith(".png") or not is_safe_name(name):
+        raise JobError("There is no such sample image in this run.")
+    return inside(found.previews_dir, name)
+
+
+def small_sample_path(project: str, run: str, name: str) -> Path:
+    """A thumbnail of it, unless it is small anyway."""
+    path = sample_path(project, run, name)
+    if path.stat().st_size < SMALL_BYTES:
+        return path
+    return place().index.thumbnail(path, SMALL_SIDE)
 
 
 def readiness(project: Project) -> dict[str, Any]:
@@ -161,7 +181,16 @@ def run_view(project: Project, run: Run) -> dict[str, Any]:
         "position": view.position if view else None,
         "files": len(run.checkpoints()),
         "log": _log(run),
+        "events": _size(run.events_path),
     }
+
+
+def _size(path: Path) -> int:
+    """In bytes; it grows with every event, so the page knows when there is something to ask for."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def status_view(run: Run, status: RunStatus) -> dict[str, Any]:

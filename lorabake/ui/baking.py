@@ -29,7 +29,7 @@ def build(desk: Desk) -> None:
         bakes.lb_remove,
         bakes.lb_move,
     )
-    board = part("baking", calls=calls, scripts=("plot",), elem_id="lb-baking")
+    board = part("baking", calls=calls, scripts=("plot", "strip"), elem_id="lb-baking")
     gr.on(
         [desk.project.change, desk.dataset.change],
         look,

@@ -1,99 +1,67 @@
-"""A form from the settings dataclasses: a new setting appears here by itself.
+"""The form, described from the settings dataclasses: a new setting appears on the page by itself.
 
-Values travel as one dict {"network.network_dim": 8, …}, never as a positional list, so that a new
-field cannot shift the others.
+The page's script draws what `describe` says. Values travel one at a time under their key
+("network.network_dim"), never as a positional list, so that a new field cannot shift the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
-
-import gradio as gr
 
 from lorabake.core.errors import LorabakeError
 from lorabake.core.settings import SettingField, checked, setting_fields
 from lorabake.core.toml import dump_toml, parse_toml
+from lorabake.engine.optimizers import OPTIMIZERS
+from lorabake.engine.schedules import SCHEDULES
+from lorabake.recipe.recipe import GROUPS
 
-Groups = Mapping[str, tuple[str, type]]
-Choices = list[tuple[str, str]]
-MAX_TEXT = 2000
-
-
-@dataclass(frozen=True)
-class Form:
-    """The widgets by key ("group.name") with what they stand for."""
-
-    widgets: dict[str, Any]
-    specs: dict[str, SettingField]
-
-    def values(self, data: Mapping[Any, Any]) -> dict[str, Any]:
-        """The part of an event's dict that is this form's, by key."""
-        return {key: data.get(widget) for key, widget in self.widgets.items()}
-
-    def updates(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[Any, Any]:
-        """What the widgets must show for these tables (`recipe_to_mapping`)."""
-        shown = {}
-        for key, widget in self.widgets.items():
-            group, _, name = key.partition(".")
-            shown[widget] = to_widget(self.specs[key], tables[group][name])
-        return shown
-
-
-def build_form(groups: Groups, choices: Mapping[str, Choices] | None = None) -> Form:
-    """Draw the groups one under the other, rare settings folded under "More".
-
-    choices: for settings whose choices only the page knows, such as the models that were found.
-    """
-    form = Form({}, {})
-    for group, (title, cls) in groups.items():
-        specs = setting_fields(cls)
-        gr.HTML(f'<h3 class="lb-heading">{title}</h3>', js_on_load=None, apply_default_css=False)
-        often = [spec for spec in specs if not spec.more]
-        rarely = [spec for spec in specs if spec.more]
-        if often:
-            with gr.Row(elem_classes="lb-form"):
-                _draw(form, group, often, choices or {})
-        if rarely:
-            label = f"More: {', '.join(spec.label for spec in rarely)}"
-            with (
-                gr.Accordion(label, open=False, elem_classes="lb-fold"),
-                gr.Row(elem_classes="lb-form"),
-            ):
-                _draw(form, group, rarely, choices or {})
-    return form
+LINES = ("sample.sample_prompts",)  # texts of several lines
+_AS_FILE = {"auto": "as its file says", "sdxl": "SDXL", "sd15": "SD 1.5"}
+# What people call a choice, where its name in files is another.
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "model.family": _AS_FILE,
+    "model.prediction": {**_AS_FILE, "epsilon": "noise (epsilon)", "v": "velocity (v)"},
+    "model.zero_terminal_snr": _AS_FILE,
+    "general.gradient_checkpointing": {"auto": "where memory is too small"},
+    "general.mixed_precision": {"no": "no (full, fp32)"},
+    "general.attention": {"sdpa": "SDPA"},
+    "network.type": {"lora": "LoRA", "locon": "LoCon", "loha": "LoHa", "lokr": "LoKr"}
+    | {"glora": "GLoRA"},
+    "network.target_layers": {"attn": "attention", "attn-mlp": "attention and feed-forward"}
+    | {"full": "convolutions too"},
+    "optimizer.type": {entry.name: entry.label for entry in OPTIMIZERS},
+    "optimizer.lr_scheduler": {entry.name: entry.label for entry in SCHEDULES},
+    "optimizer.loss_type": {"l2": "L2", "l1": "L1", "huber": "Huber", "smooth_l1": "smooth L1"},
+    "optimizer.huber_schedule": {"snr": "SNR"},
+    "optimizer.masked_loss": {"alpha": "from alpha", "folder": "from a mask folder"},
+    "saving.save_precision": {"float": "fp32"},
+}
 
 
-def _draw(
-    form: Form, group: str, specs: list[SettingField], choices: Mapping[str, Choices]
-) -> None:
-    for spec in specs:
-        key = f"{group}.{spec.name}"
-        form.specs[key] = spec
-        form.widgets[key] = make_widget(key, spec, choices.get(key))
+def describe() -> list[dict[str, Any]]:
+    """Every group with its fields, in the guide's order; without values."""
+    return [
+        {
+            "id": group,
+            "title": title,
+            "fields": [_field(f"{group}.{spec.name}", spec) for spec in setting_fields(cls)],
+        }
+        for group, (title, cls) in GROUPS.items()
+    ]
 
 
-def make_widget(key: str, spec: SettingField, choices: Choices | None = None) -> Any:
-    """The widget of one setting, with its help and unit."""
-    label = f"{spec.label} ({spec.unit})" if spec.unit else spec.label
-    about: dict[str, Any] = {
-        "label": label,
-        "elem_id": f"set-{key.replace('.', '-')}",
-        "min_width": 200,
+def _field(key: str, spec: SettingField) -> dict[str, Any]:
+    return {
+        "key": key,
+        "label": spec.label,
+        "unit": spec.unit,
+        "help": spec.help,
+        "type": spec.type,
+        "choices": [[str(c), WORDS.get(key, {}).get(str(c), str(c))] for c in spec.choices],
+        "lines": 3 if key in LINES else 2 if spec.type == "table" else 1,
+        "more": spec.more,
     }
-    value = to_widget(spec, spec.default)
-    if spec.type == "bool":
-        return gr.Checkbox(value, info=spec.help or None, **about)
-    about["info"] = spec.help or None
-    if choices is not None:
-        return gr.Dropdown(choices, value=value, **about)
-    if spec.choices:
-        return gr.Dropdown([str(choice) for choice in spec.choices], value=value, **about)
-    if spec.type == "int":
-        return gr.Number(value, precision=0, **about)
-    lines = 2 if spec.type == "table" else 1
-    return gr.Textbox(value, lines=lines, max_lines=6, max_length=MAX_TEXT, **about)
 
 
 def to_widget(spec: SettingField, value: Any) -> Any:
@@ -107,6 +75,15 @@ def to_widget(spec: SettingField, value: Any) -> Any:
     if spec.type == "table":
         return dump_toml(value).strip() if value else ""
     return str(value)
+
+
+def shown_text(key: str, spec: SettingField, value: Any) -> str:
+    """A value as it stands in a list of changes."""
+    widget = to_widget(spec, value)
+    if isinstance(widget, bool):
+        return "on" if widget else "off"
+    text = WORDS.get(key, {}).get(str(widget), str(widget))
+    return text.replace("\n", ", ")[:300] or "(empty)"
 
 
 def from_widget(spec: SettingField, value: Any, group: str = "") -> Any:

@@ -6,11 +6,14 @@ import shutil
 from typing import Any
 
 from lorabake.core.caption import StaleCaption, caption_path, read_caption, save_caption, text_hash
-from lorabake.core.dataset import split_concept_name
+from lorabake.core.concept_settings import ConceptSettings, changed_settings
+from lorabake.core.dataset import Concept, split_concept_name
 from lorabake.core.errors import DatasetError
 from lorabake.core.importing import ImportReport
+from lorabake.core.settings import setting_fields
 from lorabake.core.workspace import Project
 from lorabake.ui.answers import answered, number, text
+from lorabake.ui.form import shown_text
 from lorabake.ui.place import Picture, place
 from lorabake.ui.uploads import batch_folder
 
@@ -79,6 +82,9 @@ def lb_folders(data: dict[str, Any]) -> dict[str, Any]:
             "repeats": concept.repeats,
             "images": len(concept.images),
             "captioned": captioned.get(concept.folder.name, 0),
+            "reg": concept.is_reg,
+            "own": own_settings(concept),
+            "fixed": concept.folder == shelf.dataset.root,
         }
         for concept in shelf.dataset.concepts
     ]
@@ -97,6 +103,24 @@ def lb_repeats(data: dict[str, Any]) -> dict[str, Any]:
     repeats = number(data, "repeats", otherwise=0, low=0, high=10**6)
     place().set_repeats(data.get("project"), text(data, "folder"), repeats)
     return {}
+
+
+@answered
+def lb_reg(data: dict[str, Any]) -> dict[str, Any]:
+    """Mark a folder as regularisation, or as pictures to learn from."""
+    place().set_reg(data.get("project"), text(data, "folder"), data.get("reg") is True)
+    return {}
+
+
+def own_settings(concept: Concept) -> list[str]:
+    """What a folder's concept.toml says besides: "Keep tokens 2"."""
+    specs = {spec.name: spec for spec in setting_fields(ConceptSettings)}
+    changed = changed_settings(concept.settings)
+    changed.pop("is_reg", None)
+    return [
+        f"{specs[name].label} {shown_text(name, specs[name], value)}"
+        for name, value in changed.items()
+    ]
 
 
 @answered

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lorabake.core.dataset import Dataset, Problem, scan_dataset, set_repeats
+from lorabake.core.concept_settings import write_concept_settings
+from lorabake.core.dataset import Concept, Dataset, Problem, scan_dataset, set_repeats
 from lorabake.core.errors import DatasetError, WorkspaceError
 from lorabake.core.workspace import Project, Workspace
 
@@ -87,17 +88,27 @@ class Place:
     def set_repeats(self, project: object, folder: str, repeats: int) -> None:
         """Rename a concept's folder; other trainers read the repeats from its name."""
         name = self.project(project).name
-        dataset = self.shelf(name).dataset
-        concept = next((one for one in dataset.concepts if one.folder.name == folder), None)
-        if concept is None:
-            raise DatasetError("This folder is no longer there. Reload the page to see what is.")
-        if concept.folder == dataset.root:
+        concept = self._concept(name, folder)
+        if concept.folder == self.shelf(name).dataset.root:
             raise DatasetError(
                 "These pictures lie in no folder of their own. "
-                f"Move them into one inside of {dataset.root}, such as {repeats}_trigger."
+                f"Move them into one inside of {concept.folder}, such as {repeats}_trigger."
             )
         set_repeats(concept.folder, repeats)
         self.forget(name)
+
+    def set_reg(self, project: object, folder: str, reg: bool) -> None:
+        """Mark a concept's folder as regularisation or not; its other settings stay."""
+        name = self.project(project).name
+        concept = self._concept(name, folder)
+        write_concept_settings(concept.folder, replace(concept.settings, is_reg=reg))
+        self.forget(name)
+
+    def _concept(self, name: str, folder: str) -> Concept:
+        for concept in self.shelf(name).dataset.concepts:
+            if concept.folder.name == folder:
+                return concept
+        raise DatasetError("This folder is no longer there. Reload the page to see what is.")
 
     def caption_saved(self, name: str, picture: Picture, text: str) -> None:
         """Keep the shelf in step with what the page itself has just written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from lorabake.recipe.checks import Advice, check_dataset, check_recipe
 from lorabake.recipe.memory import estimate_mib
 from lorabake.recipe.models import resolve_base
 from lorabake.recipe.plan import Plan, learning_rates, make_plan
-from lorabake.recipe.presets import load_recipe
 from lorabake.recipe.recipe import GROUPS, Recipe, recipe_to_mapping
-from lorabake.ui.chosen import Chosen
-from lorabake.ui.form import to_widget
+from lorabake.ui.answers import answered
+from lorabake.ui.chosen import read_chosen
+from lorabake.ui.form import shown_text
 from lorabake.ui.place import place
 
 LEVELS = {"stop": "bad", "warn": "warn", "hint": "info"}
@@ -23,29 +24,38 @@ WORDS = {"stop": "Cannot bake yet", "warn": "Look before you bake", "hint": "Goo
 CURVE = 120  # points of a learning rate curve
 
 
-def plan_view(project: str, chosen: Chosen, errors: dict[str, str] | None = None) -> dict[str, Any]:
-    """Everything the plan part draws."""
-    recipe = chosen.recipe
-    extension = recipe.captions.caption_extension
-    dataset = place().dataset(place().project(project), extension)
-    view: dict[str, Any] = {
-        "title": recipe.title,
-        "description": recipe.description,
-        "errors": [{"key": key, "text": text} for key, text in (errors or {}).items()],
-        "changed": changed_view(chosen),
-        "models": str(place().workspace.models_dir),
-    }
+@answered
+def lb_plan(data: dict[str, Any]) -> dict[str, Any]:
+    """What the bake would be: folders, figures, remarks."""
+    project = place().project(data.get("project"))
+    recipe = read_chosen(project).recipe
+    dataset = place().dataset(project, recipe.captions.caption_extension)
     base, remarks = advice(dataset, recipe)
-    view["advice"] = [
-        {"level": LEVELS[remark.level], "word": WORDS[remark.level], "text": remark.text}
-        for remark in remarks
-    ]
-    try:
-        plan = make_plan(dataset, recipe)
-    except LorabakeError:
-        return view  # the advice says why
-    view["plan"] = figures(plan, recipe, base)
+    view: dict[str, Any] = {
+        "folders": folder_rows(dataset),
+        "advice": [
+            {"level": LEVELS[remark.level], "word": WORDS[remark.level], "text": remark.text}
+            for remark in remarks
+        ],
+    }
+    with suppress(LorabakeError):  # the advice says why
+        view["plan"] = figures(make_plan(dataset, recipe), recipe, base)
     return view
+
+
+def folder_rows(dataset: Dataset) -> list[dict[str, Any]]:
+    """One row per folder for the calculator. fixed: its repeats are in no name and stay."""
+    return [
+        {
+            "folder": concept.folder.name,
+            "name": concept.trigger or concept.name,
+            "images": len(concept.images),
+            "repeats": concept.repeats,
+            "reg": concept.is_reg,
+            "fixed": concept.folder == dataset.root,
+        }
+        for concept in dataset.concepts
+    ]
 
 
 def advice(dataset: Dataset, recipe: Recipe) -> tuple[Path | None, list[Advice]]:
@@ -73,6 +83,8 @@ def figures(plan: Plan, recipe: Recipe, base: Path | None) -> dict[str, Any]:
     """The numbers of a plan; memory in MiB or None."""
     return {
         "images": plan.images,
+        "reg": plan.reg_images,
+        "held_out": plan.validation_images,
         "seen": plan.seen_per_epoch,
         "batch": recipe.general.batch_size,
         "accumulation": recipe.general.gradient_accumulation_steps,
@@ -101,26 +113,17 @@ def thinned(values: list[float], points: int = CURVE) -> list[float]:
     return [values[round(i * last / (points - 1))] for i in range(points)]
 
 
-def changed_view(chosen: Chosen) -> list[dict[str, str]]:
-    """Each change from the preset: which setting, what it was, what it is."""
-    before = recipe_to_mapping(load_recipe(chosen.preset))
-    after = recipe_to_mapping(chosen.recipe)
-    changed = []
-    for group, (_, cls) in GROUPS.items():
-        for spec in setting_fields(cls):
-            if after[group][spec.name] != before[group][spec.name]:
-                changed.append(
-                    {
-                        "key": f"{group}.{spec.name}",
-                        "label": spec.label,
-                        "was": _text(to_widget(spec, before[group][spec.name])),
-                        "is": _text(to_widget(spec, after[group][spec.name])),
-                    }
-                )
-    return changed
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value).replace("\n", ", ") or "(empty)"
+def change_rows(before: Recipe, after: Recipe) -> list[dict[str, str]]:
+    """Each setting that differs between two recipes: key, label, what it was, what it is."""
+    old, new = recipe_to_mapping(before), recipe_to_mapping(after)
+    return [
+        {
+            "key": (key := f"{group}.{spec.name}"),
+            "label": spec.label,
+            "before": shown_text(key, spec, old[group][spec.name]),
+            "after": shown_text(key, spec, new[group][spec.name]),
+        }
+        for group, (_, cls) in GROUPS.items()
+        for spec in setting_fields(cls)
+        if new[group][spec.name] != old[group][spec.name]
+    ]

@@ -37,7 +37,10 @@ def build(desk: Desk) -> None:
             "Open the sample project", elem_classes="lb-hug", elem_id="lb-open-sample"
         )
     notice = part("notice")
-    folders = part("folders", calls=(pictures.lb_folders, pictures.lb_repeats, pictures.lb_import))
+    folders = part(
+        "folders",
+        calls=(pictures.lb_folders, pictures.lb_repeats, pictures.lb_reg, pictures.lb_import),
+    )
     images = part(
         "images",
         calls=(pictures.lb_images, pictures.lb_find, pictures.lb_caption, pictures.lb_save),

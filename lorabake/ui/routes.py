@@ -1,4 +1,5 @@
-"""The page's own routes: who am I, thumbnails, large pictures, cells of a grid, uploads.
+"""The page's own routes: who am I, thumbnails, large pictures, cells of a grid, samples,
+settings, uploads.
 
 What is sent are re-encoded pictures with a fixed type, never the files somebody downloaded: an SVG
 or HTML file under this address would be a script of this page.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -16,7 +18,7 @@ from starlette.routing import Route
 
 from lorabake import __version__
 from lorabake.core.errors import LorabakeError
-from lorabake.ui import grids
+from lorabake.ui import bakes, exchanging, grids
 from lorabake.ui.place import place
 from lorabake.ui.uploads import upload
 
@@ -57,6 +59,35 @@ async def sheet(request: Request) -> Response:
     )
 
 
+async def sample(request: Request) -> Response:
+    """One picture that was drawn while it baked. A resumed bake may draw it again."""
+    return await _file(
+        lambda: bakes.sample_path(**request.path_params), "image/png", cache="no-cache"
+    )
+
+
+async def small_sample(request: Request) -> Response:
+    """The same for the strip."""
+    return await _file(
+        lambda: bakes.small_sample_path(**request.path_params), None, cache="no-cache"
+    )
+
+
+async def settings_file(request: Request) -> Response:
+    """The project's settings as a download, in one of the forms of `exchanging.KINDS`."""
+    try:
+        name, content = await anyio.to_thread.run_sync(
+            lambda: exchanging.settings_file(**request.path_params)
+        )
+    except LorabakeError as error:
+        return PlainTextResponse(str(error), 404)
+    headers = {
+        "content-disposition": f"attachment; filename*=utf-8''{quote(name)}",
+        "cache-control": "no-store",
+    }
+    return Response(content, media_type="application/toml", headers=headers)
+
+
 async def _file(find: Callable[[], Path], kind: str | None, *, cache: str = FOREVER) -> Response:
     """The file that `find` names, or the sentence why there is none."""
     try:
@@ -88,5 +119,8 @@ def routes() -> list[Route]:
         Route("/lorabake/cell/{project}/{run}/{grid}/{name}", cell),
         Route("/lorabake/small-cell/{project}/{run}/{grid}/{name}", small_cell),
         Route("/lorabake/sheet/{project}/{run}/{grid}", sheet),
+        Route("/lorabake/sample/{project}/{run}/{name}", sample),
+        Route("/lorabake/small-sample/{project}/{run}/{name}", small_sample),
+        Route("/lorabake/settings/{project}/{kind}", settings_file),
         Route("/lorabake/upload/{batch}", upload, methods=["PUT"]),
     ]

@@ -13,10 +13,11 @@ const line = h("p.lb-progress-line", { role: "status" });
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the bake", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
 const trouble = h("div");
 const plot = makePlot();
+const strip = makeStrip(() => [project, view.run.name]);
 const log = h("pre.lb-log");
 const run = h("div.lb-run", { hidden: true },
   h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: "Run" }), chooser), h("span.lb-grow"), stop, resume, taste),
-  line, meter, trouble, plot.root,
+  line, meter, trouble, plot.root, strip.root,
   h("details.lb-details", {}, h("summary", { text: "Last lines of the log" }), log));
 const queue = h("div.lb-queue");
 const main = h("div.lb-baking", { hidden: true },
@@ -31,6 +32,7 @@ async function start() {
   working = true;
   bake.disabled = true;
   try {
+    await window.lorabake.saving; // a setting that was just typed counts
     const answer = await ask(server.lb_bake, { project, name: name.value });
     picked = answer.run;
     replace(said);
@@ -152,10 +154,10 @@ async function read() {
   drawRun(view.run);
   drawQueue(view.queue);
   if (!view.run) return;
-  const key = `${project}/${view.run.name}/${view.run.state}/${view.run.step}/${view.run.files}`;
+  const key = `${project}/${view.run.name}/${view.run.state}/${view.run.step}/${view.run.files}/${view.run.events}`;
   if (key !== curveOf) {
     const curve = await ask(server.lb_curve, { project, run: view.run.name }).catch(() => null);
-    if (curve && wanted === project) { plot.set(curve); curveOf = key; }
+    if (curve && wanted === project) { plot.set(curve); strip.set(curve.samples); curveOf = key; }
   }
 }
 

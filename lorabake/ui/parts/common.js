@@ -120,6 +120,13 @@ window.lorabake ??= (() => {
     return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   }
 
-  return { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, isOpen, heading, section, plural, clock, span };
+  /** One message; `extra` nodes stand behind its sentence. */
+  const remark = (level, text, { word = "", extra = [] } = {}) => h(`div.lb-notice.lb-tone-${level}`, {},
+    word && h("b.lb-word", { text: word }), h("p", { text }), ...extra);
+
+  /** Mebibytes in a person's words: "6.5 GB", "320 MB". */
+  const size = (mib) => (mib >= 1000 ? `${(mib / 1024).toFixed(1)} GB` : `${mib >= 10 ? Math.round(mib) : mib.toFixed(1)} MB`);
+
+  return { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, isOpen, heading, section, plural, clock, span, remark, size, saving: null };
 })();
-const { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, plural, clock, span } = window.lorabake;
+const { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, plural, clock, span, remark, size } = window.lorabake;

@@ -132,21 +132,38 @@ function row(item) {
       repeats.value = String(item.repeats);
     }
   });
+  const reg = h("input", { type: "checkbox", checked: item.reg, "aria-label": `Regularisation: ${item.name}` });
+  reg.addEventListener("change", async () => {
+    try {
+      await ask(server.lb_reg, { project, folder: item.folder, reg: reg.checked });
+      trigger("changed");
+      tell("oven", { by: "folders" });
+      tell("nudge");
+    } catch (error) {
+      replace(report, notice("bad", error.message));
+      reg.checked = item.reg;
+    }
+  });
+  repeats.disabled = item.fixed;
   const bare = item.images - item.captioned;
-  return h("tr", {}, h("th", { scope: "row", text: item.name }), h("td", { text: String(item.images) }),
+  return h("tr", {}, h("th", { scope: "row" }, item.name, item.own.length > 0 && h("small.lb-muted.lb-own", { text: `own settings: ${item.own.join(", ")}` })), h("td", { text: String(item.images) }),
     h("td", { text: bare ? `${item.captioned} (${bare} missing)` : String(item.captioned) }),
-    h("td", {}, repeats), h("td", { text: String(item.images * item.repeats) }));
+    h("td", {}, repeats), h("td", { text: item.reg ? "to match" : String(item.images * item.repeats) }), h("td.lb-middle", {}, reg));
 }
 
+const REG = "Pictures of other things of the same kind, so that only the trigger word learns. An epoch shows as many of them as of the others.";
 function draw(answer) {
   main.known = answer.folders;
   main.hidden = false;
   zone.classList.toggle("lb-small", answer.folders.length > 0);
-  const total = answer.folders.reduce((sum, f) => sum + f.images * f.repeats, 0);
+  const learned = answer.folders.filter((f) => !f.reg);
+  const total = learned.reduce((sum, f) => sum + f.images * f.repeats, 0);
+  const heads = ["Folder", "Pictures", "Captions", "Repeats", "Seen per epoch", "Regularisation"];
   replace(table, answer.folders.length > 0 && h("table.lb-table", {},
-    h("thead", {}, h("tr", {}, ...["Folder", "Pictures", "Captions", "Repeats", "Seen per epoch"].map((text) => h("th", { scope: "col", text })))),
+    h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col", text, title: text === "Regularisation" ? REG : undefined })))),
     h("tbody", {}, ...answer.folders.map(row)),
-    answer.folders.length > 1 && h("tfoot", {}, h("tr", {}, h("th", { scope: "row", text: "Together (T)" }), h("td"), h("td"), h("td"), h("td", { text: String(total) })))));
+    learned.length > 1 && h("tfoot", {}, h("tr", {}, h("th", { scope: "row", text: "Together (T)" }), h("td"), h("td"), h("td"), h("td", { text: String(total) }), h("td")))),
+    answer.folders.some((f) => f.reg) && h("p.lb-muted.lb-models", { text: REG }));
   const list = answer.problems;
   replace(problems, list.length > 0 && h("details.lb-details", { open: list.length <= 5 },
     h("summary", { text: `${plural(list.length, "thing")} to look at` }),

@@ -1,13 +1,13 @@
-// The loss of a run as SVG: raw faint, smoothed strong, epochs as ticks, learning rates below.
+// The loss of a run as SVG: raw faint, smoothed strong, validation dotted, epochs as ticks, rates below.
 function makePlot() {
   const frame = h("div.lb-plot", { role: "img", "aria-label": "Loss over the steps of the bake" });
   const readout = h("p.lb-plot-readout.lb-mono", { "aria-live": "off" });
-  const textKey = h("span.lb-key-text", { text: "text encoder rate" });
-  const root = h("div.lb-plot-root", {},
-    h("div.lb-legend", {},
-      h("span.lb-key-raw", { text: "loss of each step" }), h("span.lb-key-average", { text: "average of an epoch" }),
-      h("span.lb-key-unet", { text: "U-Net rate" }), textKey),
-    frame, readout);
+  const key = (cls, text) => h(`span.lb-key-${cls}`, { text });
+  const keys = {
+    raw: key("raw", "loss of each step"), average: key("average", "average of an epoch"), held: key("held", "validation loss, held-out pictures"),
+    unet: key("unet", "U-Net rate"), text: key("text", "text encoder rate"), text2: key("text2", "text encoder 2 rate"), applied: key("applied", "rate as applied (d × lr)"),
+  };
+  const root = h("div.lb-plot-root", {}, h("div.lb-legend", {}, ...Object.values(keys)), frame, readout);
   const LEFT = 54, RIGHT = 14, TOP = 12, GAP = 30, BOTTOM = 34;
   let data = null;
 
@@ -16,6 +16,7 @@ function makePlot() {
     return [1, 2, 2.5, 5, 10].map((m) => m * power).find((v) => v >= top) || top;
   };
   const short = (v) => (v === 0 ? "0" : v < 0.01 ? v.toExponential(0) : String(Number(v.toPrecision(2))));
+  const fine = (v) => (v === 0 ? "0" : v < 0.001 ? v.toExponential(2).replace(/\.?0+e/, "e") : String(Number(v.toPrecision(3))));
   const line = (points, cls) => h(`polyline.${cls}`, { points: points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "), fill: "none" });
 
   function draw() {
@@ -27,11 +28,15 @@ function makePlot() {
     const height = TOP + high + GAP + low + BOTTOM;
     const last = Math.max(data.total || 0, points[points.length - 1][0], 1);
     const x = (step) => LEFT + ((width - LEFT - RIGHT) * step) / last;
+    const held = data.validations || [];
     // A few wild steps must not flatten the rest: the axis ends a little above the 98th percentile.
     const highest = points.map((p) => p[2]).sort((a, b) => a - b);
-    const top = nice(Math.max(highest[Math.floor(0.98 * (highest.length - 1))] * 1.12, ...points.map((p) => p[3])) || 1);
+    const top = nice(Math.max(highest[Math.floor(0.98 * (highest.length - 1))] * 1.12, ...points.map((p) => p[3]), ...held.map((v) => v[1] * 1.05)) || 1);
     const y = (loss) => TOP + high * (1 - Math.min(loss, top) / top);
-    const rate = Math.max(...points.map((p) => Math.max(p[4], p[5]))) || 1;
+    // What is applied is drawn where it differs from what was scheduled: Prodigy's d × lr.
+    const applied = points.some((p) => p.length > 7 && p[7] !== p[4]);
+    const places = applied ? [7, 8, 9] : [4, 5, 6];
+    const rate = Math.max(...points.flatMap((p) => places.map((i) => p[i] || 0))) || 1;
     const base = TOP + high + GAP;
     const z = (value) => base + low * (1 - value / rate);
     const svg = h("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
@@ -43,14 +48,19 @@ function makePlot() {
       h("text.lb-tick", { x: LEFT - 8, y: base + 5, "text-anchor": "end", text: short(rate) }),
       h("text.lb-tick", { x: LEFT - 8, y: base + low + 4, "text-anchor": "end", text: "0" }),
       h("text.lb-axis", { x: LEFT + 4, y: TOP + 6, text: "loss" }),
-      h("text.lb-axis", { x: LEFT + 4, y: base - 6, text: "learning rate" }),
+      h("text.lb-axis", { x: LEFT + 4, y: base - 6, text: applied ? "learning rate as applied" : "learning rate" }),
       h("text.lb-axis", { x: width - RIGHT, y: height - 2, "text-anchor": "end", text: `${last.toLocaleString("en")} steps` }));
     ticks(svg, x, last, base, low, width);
     const raw = [];
     for (const [step, lowest, top_] of points) { raw.push([x(step), y(top_)]); if (lowest !== top_) raw.push([x(step), y(lowest)]); }
-    svg.append(line(raw, "lb-raw"), line(points.map((p) => [x(p[0]), y(p[3])]), "lb-average"),
-      ...(points.some((p) => p[5] > 0) ? [line(points.map((p) => [x(p[0]), z(p[5])]), "lb-rate-text")] : []), line(points.map((p) => [x(p[0]), z(p[4])]), "lb-rate-unet"));
-    textKey.hidden = !points.some((p) => p[5] > 0);
+    svg.append(line(raw, "lb-raw"), line(points.map((p) => [x(p[0]), y(p[3])]), "lb-average"));
+    if (held.length > 1) svg.append(line(held.map((v) => [x(v[0]), y(v[1])]), "lb-held"));
+    for (const v of held) svg.append(h("circle.lb-held-dot", { cx: x(v[0]), cy: y(v[1]), r: 4 }));
+    const drawn = ["unet", "text", "text2"].map((name, i) => [name, places[i]]).filter(([, i]) => points.some((p) => p[i] > 0));
+    for (const [name, i] of drawn.reverse()) svg.append(line(points.map((p) => [x(p[0]), z(p[i] || 0)]), `lb-rate-${name}`));
+    for (const name of ["unet", "text", "text2"]) keys[name].hidden = !drawn.some(([other]) => other === name);
+    keys.held.hidden = !held.length;
+    keys.applied.hidden = !applied;
     const cross = h("line.lb-cross", { y1: TOP, y2: base + low, visibility: "hidden" });
     svg.append(cross);
     svg.addEventListener("pointermove", (event) => {
@@ -58,7 +68,7 @@ function makePlot() {
       const step = ((at - LEFT) / (width - LEFT - RIGHT)) * last;
       const near = points.reduce((best, p) => (Math.abs(p[0] - step) < Math.abs(best[0] - step) ? p : best));
       cross.setAttribute("x1", x(near[0])); cross.setAttribute("x2", x(near[0])); cross.setAttribute("visibility", "visible");
-      tellAt(near, last);
+      tellAt(near, last, drawn.map(([, i]) => near[i] || 0).reverse());
     });
     svg.addEventListener("pointerleave", () => { cross.setAttribute("visibility", "hidden"); say(readout, ""); });
     replace(frame, svg);
@@ -66,7 +76,7 @@ function makePlot() {
 
   /** Epochs below the steps; a saved file is a dot that can be pressed. */
   function ticks(svg, x, last, base, low, width) {
-    const per = data.epochs ? (data.total || last) / data.epochs : 0;
+    const per = perEpoch(last);
     const every = per ? Math.max(1, Math.ceil(26 / ((width - LEFT - RIGHT) / (data.epochs || 1)))) : 1;
     for (let epoch = 1; per && epoch <= data.epochs; epoch += 1) {
       const at = x(epoch * per);
@@ -80,11 +90,15 @@ function makePlot() {
     }
   }
 
-  function tellAt(p, last) {
-    const per = data.epochs ? (data.total || last) / data.epochs : 0;
+  const perEpoch = (last) => data.per_epoch || (data.epochs ? (data.total || last) / data.epochs : 0);
+
+  function tellAt(p, last, rates) {
+    const per = perEpoch(last);
     const epoch = per ? `epoch ${Math.min(data.epochs, Math.ceil(p[0] / per))} · ` : "";
     const range = p[1] === p[2] ? p[2].toFixed(4) : `${p[1].toFixed(4)} to ${p[2].toFixed(4)}`;
-    say(readout, `Step ${p[0]} · ${epoch}loss ${range} · average ${p[3].toFixed(4)} · rates ${short(p[4])} / ${short(p[5])}`);
+    const near = (data.validations || []).filter((v) => v[0] <= p[0]).pop();
+    const held = near ? ` · validation ${near[1].toFixed(4)}${near[3] ? ` (${near[3].toFixed(4)} without the LoRA)` : ""}` : "";
+    say(readout, `Step ${p[0]} · ${epoch}loss ${range} · average ${p[3].toFixed(4)}${held} · ${rates.length === 1 ? "rate" : "rates"} ${rates.map(fine).join(" / ")}`);
   }
 
   new ResizeObserver(draw).observe(frame);

@@ -1,0 +1,92 @@
+// "Load settings…": files of other trainers, ours, or a finished LoRA. "Save settings as…": downloads.
+function makeExchange({ project, done }) {
+  const MAX_TOML = 2 ** 20, MAX_HEADER = 16 * 2 ** 20, MOST = 4;
+  let batch = "";
+
+  const input = h("input", { type: "file", multiple: true, accept: ".toml,.safetensors", hidden: true, id: "lb-load-files", onchange: () => load([...input.files]) });
+  const panel = h("div.lb-load", { hidden: true, role: "region", "aria-label": "Settings in a file" });
+  const menu = h("div.lb-menu-list");
+  const save = h("details.lb-menu", { ontoggle: () => { if (save.open) offer(); } }, h("summary.lb-button", { text: "Save settings as…" }), menu);
+  document.addEventListener("click", (event) => { if (!save.contains(event.target)) save.open = false; });
+  save.addEventListener("keydown", (event) => { if (event.key === "Escape") { save.open = false; save.firstChild.focus(); } });
+  const buttons = h("div.lb-line", {},
+    h("button.lb-button", { type: "button", text: "Load settings…", title: "LoRA Easy Training Scripts, sd-scripts (both files), lorabake, or a finished LoRA", onclick: () => input.click() }), save, input);
+
+  function offer() {
+    const kinds = [["lorabake", "lorabake (.toml)"], ["lets", "LoRA Easy Training Scripts (.toml)"], ["sd-config", "sd-scripts: config file (.toml)"], ["sd-dataset", "sd-scripts: dataset file (.toml)"]];
+    replace(menu, ...kinds.map(([kind, text]) => h("a", { href: `/lorabake/settings/${encodeURIComponent(project())}/${kind}`, download: "", text, onclick: () => { save.open = false; } })));
+  }
+
+  /** Of a LoRA only its header is sent; its weights stay where they are. */
+  async function slice(file) {
+    if (!/\.safetensors$/i.test(file.name)) {
+      if (file.size > MAX_TOML) throw new Error(`${file.name} is too large for a settings file (over 1 MB).`);
+      return file;
+    }
+    const start = new DataView(await file.slice(0, 8).arrayBuffer());
+    const length = start.byteLength === 8 ? Number(start.getBigUint64(0, true)) : 0;
+    if (length < 2 || length > MAX_HEADER || length + 8 > file.size) throw new Error(`${file.name} is no safetensors file, or it is damaged.`);
+    return file.slice(0, 8 + length);
+  }
+
+  async function load(files) {
+    input.value = "";
+    if (!files.length) return;
+    await leave();
+    panel.hidden = false;
+    replace(panel, h("p.lb-muted", { text: "Reading…" }));
+    try {
+      if (files.length > MOST) throw new Error("Choose one file, or the two of sd-scripts.");
+      const mine = crypto.getRandomValues(new Uint32Array(4)).join("");
+      for (const file of files) {
+        const body = await slice(file);
+        const answer = await fetch(`/lorabake/upload/${mine}?name=${encodeURIComponent(file.name)}`, { method: "PUT", body }).catch(() => null);
+        if (!answer?.ok) throw new Error(`${file.name} did not arrive${answer ? ` (${await answer.text()})` : ""}.`);
+      }
+      batch = mine;
+      show(await ask(server.lb_load, { project: project(), batch }));
+    } catch (error) {
+      replace(panel, remark("bad", error.message, { word: "Not read", extra: [h("button.lb-quiet", { type: "button", text: "Close", onclick: leave })] }));
+      batch = "";
+    }
+  }
+
+  const list = (title, items) => items.length > 0 && h("div", {}, h("h4", { text: title }), h("ul.lb-changes", {}, ...items.map((text) => h("li", { text }))));
+
+  function show(found) {
+    const folders = h("input", { type: "checkbox", checked: true });
+    const use = h("button.lb-button.lb-primary", { type: "button", text: "Use these settings", onclick: async () => {
+      use.disabled = true;
+      try {
+        const text = (await ask(server.lb_use, { project: project(), batch, folders: found.matching > 0 && folders.checked })).said;
+        batch = "";
+        leave();
+        done(text, { folders: found.matching > 0 });
+      } catch (error) { replace(panel, remark("bad", error.message, { word: "Not used" })); }
+    } });
+    replace(panel,
+      h("p", {}, h("b", { text: found.name }), h("span", { text: `: ${found.kind}` })),
+      found.changes.length
+        ? h("div", {}, h("h4", { text: `Changes ${plural(found.changes.length, "setting")}` }), h("div.lb-table-frame", {}, h("table.lb-table.lb-diff", {},
+          h("thead", {}, h("tr", {}, ...["Setting", "Now", "In the file"].map((text) => h("th", { scope: "col", text })))),
+          h("tbody", {}, ...found.changes.map((c) => h("tr", {}, h("th", { scope: "row", text: c.label }), h("td", { text: c.before }), h("td", {}, h("b", { text: c.after }))))))))
+        : h("p.lb-muted", { text: "All settings are like that already." }),
+      list("Cannot be honoured here", found.not_honoured),
+      list("Good to know", found.warnings),
+      list("Its folders", found.folders),
+      found.matching > 0 && h("label.lb-check", {}, folders, h("span", { text: `Also take repeats and settings of ${plural(found.matching, "folder")} that this project has too` })),
+      h("div.lb-line", {}, use, h("button.lb-button", { type: "button", text: "Leave everything", onclick: leave })));
+    panel.scrollIntoView({ block: "nearest" });
+    use.focus({ preventScroll: true });
+  }
+
+  async function leave() {
+    panel.hidden = true;
+    replace(panel);
+    const old = batch;
+    batch = "";
+    if (old) await ask(server.lb_leave, { batch: old }).catch(() => null);
+  }
+
+  return { buttons, panel, leave };
+}
