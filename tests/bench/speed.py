@@ -28,7 +28,7 @@ from lorabake.core.dataset import scan_dataset
 from lorabake.core.workspace import Workspace
 from lorabake.engine.device import set_threads
 from lorabake.engine.families.sdxl import load_model
-from lorabake.engine.networks.lora import attach
+from lorabake.engine.networks import attach
 from lorabake.recipe.models import SHIPPED
 from lorabake.recipe.presets import load_recipe
 from lorabake.train.batches import epoch_batches, train_images

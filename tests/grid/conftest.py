@@ -11,7 +11,7 @@ import torch
 from lorabake.core.run import Run
 from lorabake.engine.families.sdxl import load_model
 from lorabake.engine.lora_file import save_lora
-from lorabake.engine.networks.lora import attach
+from lorabake.engine.networks import attach
 from lorabake.engine.networks.settings import NetworkSettings
 from tests.bakes import prepare
 from tests.tiny import tiny_sdxl_folder
@@ -35,7 +35,7 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> Run:
             for layer in network.layers.values():
                 layer.up.copy_(torch.randn(layer.up.shape, generator=generator) * 0.4)
         path = run.folder / f"tiny-{epoch:02d}.safetensors"
-        save_lora(path, network.kohya_state(), NOTES)
+        save_lora(path, network.file_state(), NOTES)
     return run
 
 

@@ -18,7 +18,7 @@ from lorabake.core.settings import from_mapping, setting_fields
 from lorabake.engine.families.prompts import Conditioning
 from lorabake.engine.families.sdxl import load_model
 from lorabake.engine.lora_file import model_hash, read_lora
-from lorabake.engine.networks.lora_network import network_for
+from lorabake.engine.networks.attaching import network_for
 from lorabake.engine.sample import sample
 from lorabake.engine.samplers import SAMPLERS
 from lorabake.grid import painter

@@ -124,8 +124,6 @@ class LayeredNetwork:
             state[name + ALPHA] = torch.tensor(layer.written_alpha(), dtype=dtype)
         return dict(sorted(state.items()))
 
-    kohya_state = file_state
-
     def load_file_state(self, state: Mapping[str, Tensor]) -> None:
         """Copies the tensors of a file of the same layout in place.
 
@@ -146,8 +144,6 @@ class LayeredNetwork:
                 )
             layer.load(read.values)
             layer.alpha = read.alpha
-
-    load_kohya_state = load_file_state
 
 
 def _replace(module: nn.Module, path: str, layer: nn.Module) -> None:

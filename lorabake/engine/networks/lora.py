@@ -1,5 +1,0 @@
-"""The former place of `attach`."""
-
-from lorabake.engine.networks import attach
-
-__all__ = ["attach"]
