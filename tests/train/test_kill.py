@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,10 +48,35 @@ def kill_after(run: Run, step: int) -> None:
     process.wait()
 
 
-def test_two_kills_and_the_same_bytes(tmp_path: Path, tiny_base: Path) -> None:
+RECIPES: dict[str, dict[str, Any]] = {
+    "the guide's": {"ip_noise_gamma": 0.05},
+    "GLoRA, Prodigy, Huber": {
+        "network.type": "glora",
+        "optimizer.type": "prodigy",
+        "loss_type": "huber",
+        "multires_noise_iterations": 4,
+        "flip_aug": True,
+        "unet_lr": 1,
+        "text_encoder_lr": 1,
+    },
+    "DoRA, schedule-free, EMA": {
+        "network.type": "locon",
+        "dora": True,
+        "rank_dropout": 0.2,
+        "optimizer.type": "adamw_schedulefree",
+        "loss_type": "smooth_l1",
+        "ema": True,
+        "validation_split": 0.2,
+    },
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_kills_and_the_same_bytes(recipe: str, tmp_path: Path, tiny_base: Path) -> None:
+    changes = RECIPES[recipe]
     runs = {}
     for name in ("uncut", "killed"):
-        runs[name] = prepare(tmp_path / name, tiny_base, epochs=8, ip_noise_gamma=0.05)
+        runs[name] = prepare(tmp_path / name, tiny_base, epochs=8, **changes)
     assert start(runs["uncut"]).wait() == 0
     kill_after(runs["killed"], 6)
     assert runs["killed"].status().state == "interrupted"
@@ -58,10 +84,10 @@ def test_two_kills_and_the_same_bytes(tmp_path: Path, tiny_base: Path) -> None:
     assert start(runs["killed"]).wait() == 0
     assert runs["killed"].status().state == "finished"
     uncut, killed = (
-        [load_file(checkpoint.path) for checkpoint in runs[name].checkpoints()]
+        [load_file(path) for path in sorted(runs[name].folder.glob("*.safetensors"))]
         for name in ("uncut", "killed")
     )
-    assert len(uncut) == len(killed) == 8
+    assert len(uncut) == len(killed) == (16 if changes.get("ema") else 8)
     for one, other in zip(uncut, killed, strict=True):
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)
