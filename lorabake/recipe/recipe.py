@@ -19,6 +19,7 @@ from lorabake.core.settings import (
 )
 from lorabake.engine.networks.settings import NetworkSettings
 from lorabake.engine.optimizers import OPTIMIZERS, optimizer_settings
+from lorabake.recipe.kept import clean_kept
 from lorabake.recipe.settings import (
     AugmentSettings,
     BucketSettings,
@@ -56,7 +57,7 @@ class Recipe:
     saving: SavingSettings = field(default_factory=SavingSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     sample: SampleSettings = field(default_factory=SampleSettings)
-    kept: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         optimizer_settings(self.optimizer.type, self.optimizer.args)
@@ -117,7 +118,7 @@ def recipe_from_mapping(mapping: dict[str, Any]) -> Recipe:
     kept = mapping.get(KEPT, {})
     if not isinstance(kept, dict):
         raise RecipeError(f"[{KEPT}] must be a table, not {type(kept).__name__}.")
-    return Recipe(**parts, kept=kept)
+    return Recipe(**parts, kept=clean_kept(kept))
 
 
 def recipe_to_mapping(recipe: Recipe) -> dict[str, Any]:

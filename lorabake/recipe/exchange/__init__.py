@@ -15,7 +15,7 @@ from typing import Any
 from lorabake.core.errors import RecipeError
 from lorabake.core.settings import setting_fields
 from lorabake.core.toml import dump_toml, parse_toml, read_toml
-from lorabake.recipe.exchange.arguments import Arguments, Table, patched, without_secrets
+from lorabake.recipe.exchange.arguments import Arguments, Table, patched
 from lorabake.recipe.exchange.folders import FolderSettings, apply_folders
 from lorabake.recipe.exchange.imported import Change, Imported, Source, differences
 from lorabake.recipe.exchange.lets import is_lets, lets_tables, read_lets
@@ -29,6 +29,7 @@ from lorabake.recipe.exchange.sd_scripts import (
     read_dataset,
 )
 from lorabake.recipe.exchange.writing import arguments_of
+from lorabake.recipe.kept import clean_kept, without_secrets
 from lorabake.recipe.presets import recipe_from_text
 from lorabake.recipe.recipe import GROUPS, Recipe
 
@@ -44,6 +45,14 @@ __all__ = [
 ]
 
 MAX_KEPT = 24_000  # characters; a recipe with the file beside it must stay a settings file
+_ENOUGH = {  # one of these makes a TOML file settings of sd-scripts
+    *("pretrained_model_name_or_path", "learning_rate", "unet_lr", "network_dim"),
+    *("network_module", "optimizer_type", "train_data_dir"),
+}
+_NEVER_OURS = _ENOUGH - {"network_dim", "unet_lr"} | {
+    *("datasets", "image_dir", "output_dir", "output_name", "train_batch_size"),
+    *("max_train_epochs", "dataset_config"),
+}
 _XL = re.compile(r"xl|pony|illustrious|noob", re.I)
 
 
@@ -68,8 +77,7 @@ def read_settings(
     else:
         folders = without_secrets(_parsed(dataset, "The data set file"), removed) if dataset else {}
         found = _from_sd_scripts(contents, folders, name)
-    secrets = [f"{key[:60]} is a secret, so it was not read or kept." for key in removed]
-    return replace(found, warnings=[*secrets, *found.warnings])
+    return replace(found, warnings=[*_told(removed), *found.warnings])
 
 
 def write_lets(recipe: Recipe, folders: Sequence[FolderSettings] | None = None) -> str:
@@ -98,6 +106,10 @@ def write_sd_scripts(
     return dump_toml(config_tables(given)), dump_toml(dataset_tables(given))
 
 
+def _told(secrets: Sequence[str]) -> list[str]:
+    return [f"{key[:60]} is a secret, so it was not read or kept." for key in secrets]
+
+
 def _parsed(source: Path | bytes, name: str) -> Table:
     if isinstance(source, Path):
         return read_toml(source)
@@ -110,27 +122,26 @@ def _parsed(source: Path | bytes, name: str) -> Table:
 
 
 def _is_ours(contents: Table) -> bool:
-    """Our own files have our groups; those of sd-scripts may have any names."""
-    if "base" in contents or "overlay" in contents or isinstance(contents.get("kept"), dict):
+    """Our own files have our groups; those of sd-scripts may have tables of any names."""
+    if contents.keys() & {"base", "overlay", "family"} or isinstance(contents.get("kept"), dict):
         return True
-    names = [key for key, value in contents.items() if isinstance(value, dict) and key in GROUPS]
-    for name in names:
-        known = {spec.name for spec in setting_fields(GROUPS[name][1])}
-        if known & contents[name].keys() and not contents[name].keys() & {
-            "image_dir",
-            "output_dir",
-        }:
-            return not is_dataset_config(contents)
-    return False
+    tables = {key: value for key, value in contents.items() if isinstance(value, dict)}
+    if (contents.keys() | {key for table in tables.values() for key in table}) & _NEVER_OURS:
+        return False
+    return any(
+        {spec.name for spec in setting_fields(GROUPS[name][1])} & tables[name].keys()
+        for name in GROUPS.keys() & tables.keys()
+    )
 
 
 def _from_ours(contents: Table, name: str) -> Imported:
+    removed: list[str] = []
+    if isinstance(kept := contents.get("kept"), dict):
+        contents = contents | {"kept": clean_kept(kept, removed)}
     recipe = recipe_from_text(dump_toml(contents), name)
-    folders: list[FolderSettings] = []
-    original = _kept(recipe, "lets")
-    if original is not None:
-        folders = Reading(read_lets(original)).read().folders
-    return Imported(recipe, "lorabake", folders)
+    said = _said(recipe)
+    folders = Reading(said[0]).read().folders if said else []
+    return Imported(recipe, "lorabake", folders, _told(removed))
 
 
 def _from_lora(path: Path) -> Imported:
@@ -167,10 +178,7 @@ def _from_sd_scripts(contents: Table, folders: Table, name: str) -> Imported:
         read_dataset(folders, given)
     if folders and not contents:
         return _imported(Reading(given).read_dataset(), "sd-scripts", {})
-    if (
-        not {"pretrained_model_name_or_path", "learning_rate", "network_dim", "unet_lr"}
-        & given.args.keys()
-    ):
+    if not _ENOUGH & given.args.keys():
         raise RecipeError(
             f"{name} is no settings file of lorabake, LoRA Easy Training Scripts or sd-scripts. "
             "Choose the TOML file that one of them saved, or a finished LoRA."
@@ -188,10 +196,14 @@ def _from_sd_scripts(contents: Table, folders: Table, name: str) -> Imported:
 
 
 def _looks_like_sdxl(given: Arguments) -> bool:
+    """sd-scripts has a program per family; its files show it by the model's name or the sizes."""
     if given.args.get("no_half_vae") or given.args.get("full_bf16"):
         return True
     base = given.args.get("pretrained_model_name_or_path", "")
-    return bool(_XL.search(str(base).replace("\\", "/").rpartition("/")[2]))
+    if _XL.search(str(base).replace("\\", "/").rpartition("/")[2]):
+        return True
+    sides = re.findall(r"\d{1,5}", str(given.dataset.get("resolution", "")))
+    return any(int(side) >= 1024 for side in sides)
 
 
 def _imported(reading: Reading, source: Source, kept: dict[str, Table]) -> Imported:
@@ -216,16 +228,25 @@ def _kept(recipe: Recipe, part: str) -> Table | None:
     return dict(without_secrets(parse_toml(text, f"The kept {part} file"), []))
 
 
+def _said(recipe: Recipe) -> tuple[Arguments, bool] | None:
+    """What the recipe's first file said, and whether that was a file of LETS."""
+    if (original := _kept(recipe, "lets")) is not None:
+        return read_lets(original), True
+    config, dataset = _kept(recipe, "config"), _kept(recipe, "dataset")
+    if config is None:
+        return None
+    said = read_config(config)
+    read_dataset(dataset or {}, said)
+    said.args.setdefault("sdxl", _looks_like_sdxl(said))
+    return said, False
+
+
 def _carried(recipe: Recipe, folders: Sequence[FolderSettings] | None, *, lets: bool) -> Arguments:
     """The recipe as arguments, with what its first file said beyond that."""
-    if (original := _kept(recipe, "lets")) is not None:
-        said, was_lets = read_lets(original), True
-    elif (config := _kept(recipe, "config")) is not None:
-        said, was_lets = read_config(config), False
-        said.args.setdefault("sdxl", _looks_like_sdxl(said))
-        read_dataset(_kept(recipe, "dataset") or {}, said)
-    else:
+    first = _said(recipe)
+    if first is None:
         return arguments_of(recipe, folders or (), lets=lets)
+    said, was_lets = first
     reading = Reading(said).read()
     now = reading.folders if folders is None else list(folders)
     before = arguments_of(reading.recipe, reading.folders, lets=was_lets)

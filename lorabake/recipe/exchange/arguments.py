@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Table = dict[str, Any]
-
-# A value under such a name is never shown, kept or copied.
-_SECRET = re.compile(r"api_?key|token$|_token\b|passw|secret|credential|authorization", re.I)
-_NO_SECRET = {"class_token", "max_token", "keep_token"}
-_SECRET_VALUE = re.compile(r"hf_[A-Za-z0-9]{16,}|\b[0-9a-f]{40}\b(?=.*wandb)|sk-[A-Za-z0-9]{16,}")
 
 
 @dataclass
@@ -20,7 +14,8 @@ class Arguments:
     """One training as the kohya trainers' command line says it.
 
     args: by argument name. network, optimizer, scheduler: the "key=value" pairs of the three list
-    arguments. dataset: what holds for all folders. subsets: one table per folder.
+    arguments. dataset: what holds for all folders. subsets: one table per folder. lost: lines about
+    what could not even be laid out like this.
     """
 
     args: Table = field(default_factory=dict)
@@ -29,37 +24,7 @@ class Arguments:
     scheduler: Table = field(default_factory=dict)
     dataset: Table = field(default_factory=dict)
     subsets: list[Table] = field(default_factory=list)
-
-
-def is_secret(key: str, value: Any = None) -> bool:
-    """Whether this is somebody's key to some service."""
-    if key.lower() not in _NO_SECRET and _SECRET.search(key):
-        return True
-    return isinstance(value, str) and bool(_SECRET_VALUE.search(value))
-
-
-def without_secrets(value: Any, removed: list[str]) -> Any:
-    """A copy of a file's data without secrets; their names are added to `removed`."""
-    if isinstance(value, Mapping):
-        kept = {}
-        for key, item in value.items():
-            if is_secret(str(key), item):
-                removed.append(str(key))
-            else:
-                kept[str(key)] = without_secrets(item, removed)
-        return kept
-    if isinstance(value, list):
-        plain = []
-        for item in value:
-            name, equals, _ = item.partition("=") if isinstance(item, str) else ("", "", "")
-            if equals and is_secret(name.strip()):
-                removed.append(name.strip())
-            elif is_secret("", item):
-                removed.append("a value that looks like a key")
-            else:
-                plain.append(without_secrets(item, removed))
-        return plain
-    return value
+    lost: list[str] = field(default_factory=list)
 
 
 def pairs(value: Any) -> Table:

@@ -86,7 +86,7 @@ ONE_FOR_ALL = ("caption_extension", "keep_tokens_separator", "enable_wildcard")
 
 OPTIMIZERS = {  # our name: (as LETS writes it, as sd-scripts writes it, other spellings)
     "adamw": ("AdamW", "AdamW", ()),
-    "adamw8bit": ("AdamW8bit", "AdamW8bit", ("bitsandbytes.optim.adamw.adamw8bit",)),
+    "adamw8bit": ("AdamW8bit", "AdamW8bit", ()),
     "came": ("Came", "pytorch_optimizer.CAME", ()),
     "prodigy": ("Prodigy", "Prodigy", ()),
     "adafactor": ("AdaFactor", "AdaFactor", ()),
@@ -96,7 +96,7 @@ OPTIMIZERS = {  # our name: (as LETS writes it, as sd-scripts writes it, other s
         "AdamWScheduleFree",
         ("schedulefreeadamw",),
     ),
-    "dadapt_adam": ("DAdaptAdam", "DAdaptAdam", ("dadaptation", "dadaptadampreprint")),
+    "dadapt_adam": ("DAdaptAdam", "DAdaptAdam", ()),
 }
 
 SCHEDULERS = {  # our name: (lr_scheduler, lr_scheduler_type)

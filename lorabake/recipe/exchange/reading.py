@@ -14,6 +14,7 @@ from lorabake.engine.schedules import SCHEDULES
 from lorabake.recipe.exchange import names
 from lorabake.recipe.exchange.arguments import Arguments, Table
 from lorabake.recipe.exchange.folders import FolderSettings, clamped_repeats, folder_name
+from lorabake.recipe.exchange.optimizer_args import args_from, nearest_optimizer
 from lorabake.recipe.exchange.reasons import not_honoured
 from lorabake.recipe.recipe import Recipe, with_setting
 
@@ -31,7 +32,7 @@ class Reading:
         self.dataset = dict(given.dataset)
         self.recipe = Recipe()
         self.folders: list[FolderSettings] = []
-        self.lost: list[str] = []
+        self.lost: list[str] = list(given.lost)
         self.warnings: list[str] = []
 
     def read_dataset(self) -> Reading:
@@ -124,13 +125,16 @@ class Reading:
         """`lr_scheduler` keeps what was chosen before whenever `lr_scheduler_type` is set."""
         plain = str(self.args.pop("lr_scheduler", "") or "constant")
         custom = str(self.args.pop("lr_scheduler_type", "") or "")
+        args = dict(self.given.scheduler)
+        self._cycles(args)
         name, old_rex = scheduler_name(custom or plain, self.recipe)
+        if name.partition(":")[0] == "adafactor":  # the rate that Adafactor finds by itself
+            name = "constant"
         if name not in SCHEDULES:
             self.lost.append(not_honoured("lr_scheduler", f"there is no {name[:60]!r} here"))
             name = "constant"
         self.set("optimizer.lr_scheduler", name, "lr_scheduler")
         if custom or name.startswith(("rex", "cosine_annealing")):
-            args = dict(self.given.scheduler)
             self.set("optimizer.min_lr", args.pop("min_lr", 0.0 if old_rex else 1e-6), "min_lr")
             self.set("optimizer.rex_d", args.pop("d", 0.9), "d")
             gamma = args.pop("gamma", 0.9)
@@ -142,21 +146,36 @@ class Reading:
         else:
             self.lost += [
                 not_honoured(f"lr_scheduler_args.{key}", "this schedule has no such setting")
-                for key in self.given.scheduler
+                for key in args
             ]
+
+    def _cycles(self, args: Table) -> None:
+        """sd-scripts alone knows no cycles of a custom schedule, only how long the first one is."""
+        first, warmup = args.pop("first_cycle_max_steps", None), args.pop("warmup_steps", None)
+        total = self.recipe.general.max_train_steps
+        try:
+            if first is not None and total and "lr_scheduler_num_cycles" not in self.given.args:
+                cycles = max(1, round(total / float(first)))
+                self.set("optimizer.lr_scheduler_num_cycles", cycles, "first_cycle_max_steps")
+            elif first is not None:
+                self.lost.append(not_honoured("lr_scheduler_args.first_cycle_max_steps"))
+            if warmup is not None:
+                steps = int(float(warmup)) * self.recipe.optimizer.lr_scheduler_num_cycles
+                self.set("optimizer.warmup_steps", steps, "lr_scheduler_args.warmup_steps")
+        except (TypeError, ValueError, ArithmeticError):
+            self.lost.append(not_honoured("lr_scheduler_args", "its steps are no numbers"))
 
     def _optimizer(self) -> None:
         written = str(self.args.pop("optimizer_type", "") or "AdamW")
-        name = optimizer_name(written)
+        name, last = optimizer_name(written), last_name(written)
         if name is None:
-            name = "adamw"
-            self.lost.append(
-                not_honoured("optimizer_type", f"there is no {written[:60]} here; AdamW is taken")
-            )
+            name = nearest_optimizer(last)
+            taken = f"there is no {written[:60]} here; {OPTIMIZER_ENTRIES[name].label} is taken"
+            self.lost.append(not_honoured("optimizer_type", taken))
         self.set("optimizer.type", name, "optimizer_type")
         known = {spec.name: spec for spec in setting_fields(OPTIMIZER_ENTRIES[name].settings)}
         args: Table = {}
-        for key, value in self.given.optimizer.items():
+        for key, value in args_from(name, self.given.optimizer, written=last).items():
             if key not in known:
                 self.lost.append(not_honoured(f"optimizer_args.{key}"))
                 continue
@@ -170,6 +189,13 @@ class Reading:
                 args[key] = plain
         for key, value in args.items():
             self.set(f"optimizer.args.{key}", value, key)
+        warmup = self.recipe.optimizer.warmup_ratio or self.recipe.optimizer.warmup_steps
+        if OPTIMIZER_ENTRIES[name].own_schedule and warmup:
+            self.set("optimizer.warmup_ratio", 0.0, "warmup_ratio")
+            self.set("optimizer.warmup_steps", 0, "lr_warmup_steps")
+            self.lost.append(
+                not_honoured("lr_warmup_steps", "a schedule-free optimizer ignores it there too")
+            )
 
     def _network(self) -> None:
         args = dict(self.given.network)
@@ -243,13 +269,12 @@ class Reading:
             self.lost.append(not_honoured("subsets", f"only {MAX_FOLDERS} folders are read"))
         own: list[Table] = [{} for _ in folders]
         for name, key, missing in names.SUBSET:
-            values = [folder.get(name, missing) for folder in folders]
-            # LETS keeps the separator with the general arguments.
+            # What a folder does not say may stand with the general arguments.
             common = self.args.pop(name, None)
-            if common is not None and not any(name in folder for folder in folders):
-                values = [common]
+            common = missing if common is None else common
+            values = [folder.get(name, common) for folder in folders] or [common]
             if all(value == values[0] for value in values[1:]):
-                self.set(key, values[0] if values else missing, name)
+                self.set(key, values[0], name)
             elif name in names.ONE_FOR_ALL:
                 self.set(key, values[0], name)
                 self.lost.append(
@@ -301,9 +326,14 @@ def _given(settings: ConceptSettings) -> Table:
     return changed_settings(settings)
 
 
+def last_name(written: str) -> str:
+    """The last part of a class's path in small letters: "came_pytorch.CAME.CAME" → "came"."""
+    return written.partition("(")[0].rpartition(".")[2].strip().lower().replace("_", "")
+
+
 def optimizer_name(written: str) -> str | None:
     """Our name of an optimizer in any of its spellings: "Came", "came_pytorch.CAME.CAME" …"""
-    last = written.partition("(")[0].rpartition(".")[2].strip().lower().replace("_", "")
+    last = last_name(written)
     for name, (lets, scripts, others) in names.OPTIMIZERS.items():
         spelled = {name.replace("_", ""), lets.lower(), scripts.rpartition(".")[2].lower(), *others}
         if last in spelled:

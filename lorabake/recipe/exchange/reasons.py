@@ -53,6 +53,20 @@ REASONS: dict[str, str] = {
     "class_tokens": "pictures without a caption are trained without words",
     "weighted_captions": "weights in captions are not offered",
     "training_started_at": "it is no setting",
+    "first_cycle_max_steps": "cycles are counted with lr_scheduler_num_cycles",
+    "cycle_multiplier": "all cycles are of the same length",
+    "train_data_dir": "it names a folder on the other computer; open yours as a project",
+    "reg_data_dir": "it names a folder on the other computer; open yours as a project",
+    "dataset_config": "it names a file on the other computer; load it together with this one",
+    "in_json": "captions are read from the files beside the pictures",
+    "metadata_file": "captions are read from the files beside the pictures",
+    "cache_info": "pictures are looked at afresh, which takes seconds",
+    "caption_separator": "tags are separated by commas",
+    "network_multiplier": "it belongs to another kind of training",
+    "validation_seed": "the seed of the recipe chooses the pictures that are held out",
+    "resize_interpolation": "pictures are made smaller with the best filter there is",
+    "custom_attributes": "it means nothing to this kind of training",
+    "vae_batch_size": "it is chosen by the memory there is",
 }
 UNKNOWN = "it is not known here"
 

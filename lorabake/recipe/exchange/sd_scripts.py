@@ -6,6 +6,7 @@ from typing import Any
 
 from lorabake.recipe.exchange.arguments import Arguments, Table, lines, pairs
 from lorabake.recipe.exchange.names import DATASET, SUBSET
+from lorabake.recipe.exchange.reasons import not_honoured
 
 _LISTS = {
     "network_args": "network",
@@ -14,6 +15,9 @@ _LISTS = {
 }
 _OF_DATASET = {name for name, _, _ in DATASET} | {"resolution"}
 _OF_SUBSET = {name for name, _, _ in SUBSET} | {"is_reg", "num_repeats", "alpha_mask"}
+
+
+ONE_DATASET = "all folders share it; the first data set's is used"
 
 
 def is_dataset_config(contents: Table) -> bool:
@@ -26,7 +30,7 @@ def read_config(contents: Table) -> Arguments:
     found = Arguments()
     flat: Table = {}
     for key, value in contents.items():
-        if isinstance(value, dict) and key not in _LISTS:
+        if isinstance(value, dict):
             flat |= value
         else:
             flat[key] = value
@@ -43,18 +47,28 @@ def read_config(contents: Table) -> Arguments:
 
 
 def read_dataset(contents: Table, found: Arguments) -> Arguments:
-    """`--dataset_config` laid over the arguments: general, then each data set, then each folder."""
+    """`--dataset_config` laid over the arguments: general, then each data set, then each folder.
+
+    Settings of data sets hold for all folders here; where data sets differ, the first one's count.
+    """
     general = _dict(contents.get("general"))
-    for part in contents.get("datasets", []):
-        if not isinstance(part, dict):
-            continue
+    extension = found.args.get("caption_extension") or ".caption"
+    listed = contents.get("datasets", [])
+    for number, part in enumerate(part for part in listed if isinstance(part, dict)):
         common = general | {key: value for key, value in part.items() if key != "subsets"}
-        found.dataset |= {key: value for key, value in common.items() if key not in _OF_SUBSET}
         shared = {key: value for key, value in common.items() if key in _OF_SUBSET}
+        whole = {key: value for key, value in common.items() if key not in _OF_SUBSET}
+        if number == 0:
+            found.dataset |= whole
+            first = whole
+        else:
+            others = [key for key in [*first, *whole] if first.get(key) != whole.get(key)]
+            found.lost += [not_honoured(key, ONE_DATASET) for key in dict.fromkeys(others)]
         subsets = part.get("subsets", [])
         for folder in subsets if isinstance(subsets, list) else []:
             if isinstance(folder, dict):
-                found.subsets.append({"caption_extension": ".caption", **shared, **folder})
+                found.subsets.append({"caption_extension": extension, **shared, **folder})
+    found.lost = list(dict.fromkeys(found.lost))
     return found
 
 

@@ -9,6 +9,7 @@ from lorabake.core.concept_settings import changed_settings
 from lorabake.recipe.exchange import names
 from lorabake.recipe.exchange.arguments import Arguments, Table
 from lorabake.recipe.exchange.folders import FolderSettings
+from lorabake.recipe.exchange.optimizer_args import args_to
 from lorabake.recipe.recipe import Recipe
 
 
@@ -34,11 +35,11 @@ def arguments_of(
         "batch_size": recipe.general.batch_size,
     }
     written.args |= _model(recipe) | _length(recipe) | _rates(recipe, lets)
-    _scheduler(recipe, written)
+    _scheduler(recipe, written, lets)
     _network(recipe, written, lets)
     optimizer = names.OPTIMIZERS[recipe.optimizer.type]
     written.args["optimizer_type"] = optimizer[0 if lets else 1]
-    written.optimizer = dict(recipe.optimizer.args)
+    written.optimizer = args_to(recipe.optimizer.type, recipe.optimizer.args)
     written.args |= _small_things(recipe)
     return written
 
@@ -92,7 +93,7 @@ def _rates(recipe: Recipe, lets: bool) -> Table:
     return table
 
 
-def _scheduler(recipe: Recipe, written: Arguments) -> None:
+def _scheduler(recipe: Recipe, written: Arguments, lets: bool) -> None:
     optimizer = recipe.optimizer
     custom = names.SCHEDULERS.get(optimizer.lr_scheduler)
     if custom is None:
@@ -107,6 +108,17 @@ def _scheduler(recipe: Recipe, written: Arguments) -> None:
         written.scheduler["d"] = optimizer.rex_d
     if optimizer.lr_scheduler == "rex":
         written.args.pop("lr_scheduler_num_cycles", None)
+    if not lets and recipe.general.max_train_steps:
+        written.scheduler |= _in_steps(recipe)
+
+
+def _in_steps(recipe: Recipe) -> Table:
+    """What LETS works out for the class of a custom schedule and sd-scripts does not."""
+    optimizer, total = recipe.optimizer, recipe.general.max_train_steps
+    cycles = 1 if optimizer.lr_scheduler == "rex" else optimizer.lr_scheduler_num_cycles
+    warmup = optimizer.warmup_steps or round(total * optimizer.warmup_ratio)
+    steps: Table = {"first_cycle_max_steps": total // cycles}
+    return steps | ({"warmup_steps": warmup // cycles} if warmup else {})
 
 
 def _network(recipe: Recipe, written: Arguments, lets: bool) -> None:
