@@ -21,10 +21,10 @@ from lorabake.recipe.exchange import (
     write_sd_scripts,
 )
 from lorabake.recipe.models import resolve_base, resolve_vae
-from lorabake.recipe.presets import recipe_to_toml
+from lorabake.recipe.presets import compose, preset_names, recipe_to_toml
 from lorabake.recipe.recipe import Recipe, with_setting
 from lorabake.ui.answers import answered, text
-from lorabake.ui.chosen import read_chosen, write_chosen
+from lorabake.ui.chosen import differences, read_chosen, write_chosen
 from lorabake.ui.place import place
 from lorabake.ui.planned import change_rows
 from lorabake.ui.recipes import found_choices
@@ -70,12 +70,11 @@ def lb_load(data: dict[str, Any]) -> dict[str, Any]:
 def lb_use(data: dict[str, Any]) -> dict[str, Any]:
     """Take the uploaded settings; `folders` also gives the folders of the same names theirs."""
     project = place().project(data.get("project"))
-    before = read_chosen(project)
     name, found = _read(data)
-    recipe, _ = _at_home(project, found.recipe, before.recipe)
-    chosen = write_chosen(project, before.preset, (), recipe, undoable=True)
-    said = f"The settings are those of {name}: {plural(len(chosen.changes), 'setting')} "
-    said += "differ from the preset." if len(chosen.changes) != 1 else "differs from the preset."
+    recipe, _ = _at_home(project, found.recipe, read_chosen(project).recipe)
+    chosen = write_chosen(project, nearest_preset(recipe), (), recipe, undoable=True)
+    said = f"The settings are those of {name}, kept as {chosen.base.title} "
+    said += f"with {plural(len(chosen.changes), 'change')}."
     if data.get("folders") is True:
         matching = _matching(project, found.folders)
         apply_folders(project.dataset_dir, matching)
@@ -90,6 +89,11 @@ def lb_leave(data: dict[str, Any]) -> dict[str, Any]:
     """Forget the uploaded settings."""
     _drop(data)
     return {}
+
+
+def nearest_preset(recipe: Recipe) -> str:
+    """The preset that differs in the fewest settings, so that what is special about these shows."""
+    return min(preset_names(), key=lambda name: len(differences(compose(name), recipe)))
 
 
 def settings_file(project: str, kind: str) -> tuple[str, str]:

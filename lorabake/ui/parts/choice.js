@@ -15,7 +15,9 @@ const main = h("div.lb-choice", { hidden: true },
 replace(element, main);
 
 /** "Network dim 8 → 16", a piece that is not broken across lines more than it must be. */
-const piece = (c) => h("span.lb-change", {}, h("span", { text: `${c.label} ` }), h("s", { text: c.before }), h("span", { text: " → " }), h("b", { text: c.after }));
+const brief = (text) => (text.length > 40 ? `${text.slice(0, 38)}…` : text);
+const piece = (c) => h("span.lb-change", { title: c.after.length > 40 ? `${c.label}: ${c.after}` : undefined },
+  h("span", { text: `${c.label} ` }), h("s", { text: brief(c.before) }), h("span", { text: " → " }), h("b", { text: brief(c.after) }));
 
 async function act(call, data) {
   try {
@@ -47,7 +49,7 @@ function draw() {
   main.hidden = false;
   replace(preset, ...view.presets.map(([value, text]) => h("option", { value, text })));
   preset.value = view.preset;
-  say(about, view.title ? `${view.title} – settings that were loaded, as changes to this preset.` : view.description);
+  say(about, view.title ? `${view.title}: loaded settings, kept as changes to this preset.` : view.description);
   back.disabled = !view.changed.length;
   const key = JSON.stringify([view.overlays, view.preset]);
   if (overlays.dataset.key !== key) {

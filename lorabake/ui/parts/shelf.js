@@ -118,7 +118,7 @@ function draw() {
   const usable = view.models.filter((m) => m.usable);
   const bases = usable.filter((m) => m.kind === "base model").length;
   const running = view.downloads.filter((d) => d.state === "running").length;
-  say(summary, [view.looking && !view.models.length ? "looking…" : `${plural(bases, "base model")}, ${plural(usable.length - bases, "other")}`, running ? plural(running, "download") : ""].filter(Boolean).join(" · "));
+  say(summary, [view.looking && !view.models.length ? "looking…" : usable.length ? `${plural(bases, "base model")}, ${plural(usable.length - bases, "other")}` : "nothing found yet; models can be downloaded here", running ? plural(running, "download") : ""].filter(Boolean).join(" · "));
   look.disabled = view.looking;
   say(look, view.looking ? "Looking…" : "Look again");
   replace(place, "Your own folder: ", h("code.lb-mono", { text: view.folder }), ". Models of A1111, Forge, ComfyUI, kohya and Hugging Face are used where they lie.");
