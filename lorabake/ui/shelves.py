@@ -163,8 +163,8 @@ def spec_text(typed: str) -> str:
                 "modelVersionId= stands in the address."
             )
         return f"civitai:{number}"
-    known = {model.name for model in KNOWN}
-    return f"hf:{wanted}" if wanted.count("/") >= 2 and wanted not in known else wanted
+    named = ":" in wanted or wanted in {model.name for model in KNOWN}
+    return f"hf:{wanted}" if wanted.count("/") >= 2 and not named else wanted
 
 
 def _hub_spec(path: str) -> str:

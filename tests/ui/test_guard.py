@@ -249,6 +249,11 @@ def test_who_we_are(page: Page) -> None:
         "/lorabake/cell/a/b/c/..%2f..%2frecipe.toml",
         "/lorabake/cell/../../../etc/passwd",
         "/lorabake/sheet/a/b/..",
+        "/lorabake/sample/a/b/..%2f..%2frecipe.toml",
+        "/lorabake/sample/%2e%2e/%2e%2e/recipe.toml",
+        "/lorabake/small-sample/a/b/x.png",
+        "/lorabake/settings/nobody/lets",
+        "/lorabake/settings/%2e%2e/lorabake",
     ],
 )
 def test_names_lead_nowhere_else(page: Page, path: str) -> None:
