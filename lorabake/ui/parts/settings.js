@@ -86,8 +86,9 @@ function build(described, found) {
     const more = rarely.length > 0 && h("details.lb-more", {},
       h("summary", {}, h("b", { text: "More" }), h("span.lb-muted", { text: ` ${names}${rarely.length > 4 ? ` and ${rarely.length - 4} others` : ""}` }), h("span.lb-more-changed")), grid(rarely));
     const facts = group.id === "model" && h("div.lb-facts", { "aria-live": "polite" });
-    const node = h("section.lb-group", {}, h("h3.lb-heading", { text: group.title }), often.length > 0 && grid(often), facts, more);
-    return { node, fields: made, more, facts, wasOpen: false };
+    const first = often.length > 0 && grid(often);
+    const node = h("section.lb-group", {}, h("h3.lb-heading", { text: group.title }), first, facts, more);
+    return { node, fields: made, often: first, more, facts, wasOpen: false };
   });
   replace(list, ...groups.map((group) => group.node));
 }
@@ -148,6 +149,7 @@ function filter() {
     }
     shownCount += inGroup;
     group.node.hidden = !inGroup;
+    if (group.often) group.often.hidden = inGroup === inMore;
     if (!group.more) continue;
     if (filtering && !group.filtered) group.wasOpen = group.more.open;
     if (filtering) group.more.open = inMore > 0;
