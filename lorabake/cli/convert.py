@@ -35,27 +35,36 @@ def convert(
     For sd-scripts two files are written: OUT, and the one about the folders beside it.
     """
     from lorabake.core.files import atomic_write_text
-    from lorabake.recipe.exchange import read_settings, write_lets, write_sd_scripts
+    from lorabake.recipe.exchange import cautions, read_settings, write_lets, write_sd_scripts
     from lorabake.recipe.presets import recipe_to_toml
 
     if target.suffix.lower() != ".toml":
         raise RecipeError(f"{target.name} must end in .toml. Give the new file such a name.")
     found = read_settings(source, dataset=dataset_config)
-    texts = {}
+    warned: list[str] = []
     if to is Format.LORABAKE:
-        texts[target] = recipe_to_toml(found.recipe)
+        texts = {target: recipe_to_toml(found.recipe)}
     elif to is Format.LETS:
-        texts[target] = write_lets(found.recipe, found.folders)
+        texts = {target: write_lets(found.recipe, found.folders)}
+        warned = cautions(found.recipe, "lets", found.folders)
     else:
         config, dataset = write_sd_scripts(found.recipe, found.folders)
         texts = {target: config, target.with_name(f"{target.stem}-dataset.toml"): dataset}
+        warned = cautions(found.recipe, "sd-scripts", found.folders)
+    given = {path.resolve() for path in (source, dataset_config) if path}
+    for path in texts:
+        if path.resolve() in given:
+            raise RecipeError(
+                f"{path.name} would be overwritten. Choose another name for the new file."
+            )
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write_text(path, text)
+    told = [*found.summary(), *warned, *(f"Written: {path}" for path in texts)]
     result = {
         "source": found.source,
-        "warnings": found.warnings,
+        "warnings": [*found.warnings, *warned],
         "not_honoured": found.not_honoured,
         "written": [str(path) for path in texts],
     }
-    answer(result, as_json, lambda: [*found.summary(), *(f"Written: {path}" for path in texts)])
+    answer(result, as_json, lambda: told)

@@ -29,6 +29,8 @@ from tests.bakes import draw_dataset
 
 FILES = Path(__file__).with_name("exchange")
 SDXL, FORK = FILES / "sdxl_12gb.toml", FILES / "fork_sd15.toml"
+OLD, PRODIGY = FILES / "sd15_example.toml", FILES / "prodigy_strings.toml"
+REX = [FILES / f"rex_{which}.toml" for which in ("first", "second", "restarts")]
 SECRET = "made-up-secret-value"
 
 
@@ -74,19 +76,70 @@ def test_a_forks_file_is_read_as_far_as_it_is_known_and_the_rest_is_listed() -> 
         assert f"{name}: " in told
 
 
-@pytest.mark.parametrize("path", [SDXL, FORK], ids=lambda path: path.stem)
+def test_an_old_file_for_sd15_with_bare_numbers() -> None:
+    found = read_settings(OLD)
+    recipe = found.recipe
+    assert (recipe.family, recipe.general.clip_skip, recipe.general.epochs) == ("sd15", 2, 16)
+    assert recipe.optimizer.args == {"weight_decay": 0.1, "betas": [0.9, 0.99]}
+    assert (recipe.network.type, recipe.network.conv_dim) == ("lora", 16), "kohya's own LoCon"
+    assert [f.settings.keep_tokens for f in found.folders] == [1, None]
+    assert "3_set b.face_crop_aug_range" in "\n".join(found.not_honoured)
+
+
+def test_a_newer_file_with_texts_for_v_prediction() -> None:
+    recipe = read_settings(PRODIGY).recipe
+    assert (recipe.model.prediction, recipe.model.zero_terminal_snr) == ("v", "on")
+    assert (recipe.optimizer.args["d_coef"], recipe.optimizer.args["betas"]) == (2, [0.9, 0.999])
+    assert (recipe.network.type, recipe.network.dora) == ("locon", True)
+    assert (recipe.noise.min_timestep, recipe.noise.max_timestep) == (50, 900)
+    assert recipe.general.training_comment == 'say "hi" \\ bye'
+
+
+@pytest.mark.parametrize(
+    ("path", "schedule", "cycles", "floor", "d"),
+    [
+        (REX[0], "rex", 1, 0, 0.9),
+        (REX[1], "rex", 1, 1e-6, 0.9),
+        (REX[2], "rex_annealing_warm_restarts", 4, 1e-6, 0.8),
+    ],
+)
+def test_files_of_each_generation_of_rex(
+    path: Path, schedule: str, cycles: int, floor: float, d: float
+) -> None:
+    optimizer = read_settings(path).recipe.optimizer
+    assert (optimizer.lr_scheduler, optimizer.lr_scheduler_num_cycles) == (schedule, cycles)
+    assert (optimizer.min_lr, optimizer.rex_d, optimizer.restart_decay) == (floor, d, 0.1)
+    assert (optimizer.type, optimizer.unet_lr) == ("came", 1e-4)
+
+
+LETS = [SDXL, FORK, OLD, PRODIGY, *REX]
+
+
+@pytest.mark.parametrize("path", LETS, ids=lambda path: path.stem)
 def test_a_file_comes_back_equal(path: Path) -> None:
     found = read_settings(path)
     assert tomllib.loads(write_lets(found.recipe, found.folders)) == data(path)
     assert tomllib.loads(write_lets(found.recipe)) == data(path)
 
 
-def test_it_comes_back_equal_through_our_own_file_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", LETS, ids=lambda path: path.stem)
+def test_it_comes_back_equal_through_our_own_file_too(path: Path, tmp_path: Path) -> None:
+    first = read_settings(path)
     ours = tmp_path / "own.toml"
-    ours.write_text(recipe_to_toml(read_settings(FORK).recipe), encoding="utf-8")
+    ours.write_text(recipe_to_toml(first.recipe), encoding="utf-8")
     again = read_settings(ours)
-    assert again.source == "lorabake"
-    assert tomllib.loads(write_lets(again.recipe, again.folders)) == data(FORK)
+    assert (again.source, again.recipe, again.folders) == ("lorabake", first.recipe, first.folders)
+    assert tomllib.loads(write_lets(again.recipe, again.folders)) == data(path)
+
+
+@pytest.mark.parametrize("path", LETS, ids=lambda path: path.stem)
+def test_it_means_the_same_as_a_pair_for_sd_scripts(path: Path) -> None:
+    found = read_settings(path)
+    config, dataset = write_sd_scripts(found.recipe)
+    pair = read_settings(config.encode(), "c.toml", dataset=dataset.encode())
+    changed = {change.key for change in differences(found.recipe, pair.recipe)} - {"family"}
+    assert changed == set()
+    assert pair.folders == found.folders
 
 
 def test_only_what_was_changed_changes() -> None:
@@ -107,6 +160,31 @@ def test_a_secret_is_never_shown_or_kept() -> None:
     everything = [repr(found), write_lets(found.recipe), recipe_to_toml(found.recipe)]
     assert not any(SECRET in text for text in [*everything, *write_sd_scripts(found.recipe)])
     assert "D:/" not in "\n".join(found.summary())
+    assert "D:/" not in repr(found), "what is kept of the file names folders"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f'lets = """[logging_args.args]\nwandb_api_key = "{SECRET}"\n"""',
+        f'lets = """[general_args.args]\nseed = 1 # {SECRET}\n"""',
+        f'config = """optimizer_args = ["hf_token={SECRET}", "weight_decay=1"]"""',
+        f'wandb_api_key = "{SECRET}"',
+        f'[kept.logging_args.args]\nwandb_api_key = "{SECRET}"',
+        f'lets = """not TOML, {SECRET}"""',
+    ],
+)
+def test_a_secret_typed_into_our_own_file_is_not_kept_either(typed: str, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(f'title = "mine"\n[kept]\n{typed}\n', encoding="utf-8")
+    found = read_settings(own)
+    for recipe in (found.recipe, load_recipe(own)):
+        everything = [repr(recipe), recipe_to_toml(recipe), write_lets(recipe)]
+        assert not any(SECRET in text for text in [*everything, *write_sd_scripts(recipe)])
+    assert SECRET not in repr(found)
+    assert any("api_key" in line or "token" in line for line in found.warnings) == (
+        "api_key" in typed or "token" in typed
+    )
 
 
 @pytest.mark.parametrize(
@@ -240,25 +318,25 @@ def lora_file(path: Path, metadata: dict[str, str]) -> Path:
 
 def test_settings_of_a_finished_lora(tmp_path: Path) -> None:
     """As the Colab notebooks note them."""
-    metadata = {
-        "ss_network_dim": "8", "ss_network_alpha": "4.0", "ss_unet_lr": "0.0003", "ss_seed": "42",
-        "ss_learning_rate": "0.0003", "ss_text_encoder_lr": "6e-05", "ss_lr_scheduler": "REX",
-        "ss_optimizer": "came_pytorch.CAME.CAME(weight_decay=0.04,betas=0.9,0.99,0.999)",
-        "ss_base_model_version": "sdxl_base_v1-0", "ss_num_epochs": "10", "ss_noise_offset": "None",
-        "ss_sd_model_name": "/content/made-up-xl.safetensors", "ss_network_args": "{}",
-        "ss_datasets": json.dumps([{"batch_size_per_device": 4, "resolution": [1024, 1024],
-            "enable_bucket": True, "max_bucket_reso": 2048, "subsets": [
-            {"img_count": 20, "num_repeats": 5, "keep_tokens": 1, "shuffle_caption": True,
-             "image_dir": "5_zeta", "is_reg": False, "class_tokens": None}]}]),
-    }  # fmt: skip
+    metadata = json.loads((FILES / "colab_notes.json").read_text(encoding="utf-8"))
     found = read_settings(lora_file(tmp_path / "zeta.safetensors", metadata))
     recipe = found.recipe
     assert (found.source, recipe.family, recipe.general.epochs) == ("lora", "sdxl", 10)
     assert (recipe.optimizer.type, recipe.optimizer.lr_scheduler) == ("came", "rex")
-    assert recipe.optimizer.args == {"weight_decay": 0.04, "betas": [0.9, 0.99, 0.999]}
+    assert recipe.optimizer.args == {
+        "weight_decay": 0.04,
+        "betas": [0.9, 0.99, 0.999],
+        "eps1": 1e-30,
+        "eps2": 1e-16,
+    }
     assert recipe.model.base == "made-up-xl.safetensors"
     assert (recipe.general.batch_size, recipe.captions.keep_tokens) == (4, 1)
     assert [(folder.name, folder.repeats) for folder in found.folders] == [("5_zeta", 5)]
+    assert (recipe.optimizer.min_snr_gamma, recipe.noise.multires_noise_iterations) == (8, 6)
+    assert any("wrong LR scheduler" in line for line in found.warnings)
+    lets = read_settings(write_lets(recipe, found.folders).encode())
+    assert {c.key for c in differences(recipe, lets.recipe)} == set()
+    assert lets.folders == found.folders
 
 
 def test_our_own_recipe_in_a_lora_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from lorabake.recipe.exchange import names
 from lorabake.recipe.exchange.arguments import Arguments, Table
 from lorabake.recipe.exchange.folders import FolderSettings, clamped_repeats, folder_name
 from lorabake.recipe.exchange.optimizer_args import args_from, nearest_optimizer
-from lorabake.recipe.exchange.reasons import not_honoured
+from lorabake.recipe.exchange.reasons import REASONS, not_honoured
 from lorabake.recipe.recipe import Recipe, with_setting
 
 MAX_FOLDERS = 1000
@@ -40,10 +40,11 @@ class Reading:
         self._rows(names.DATASET, self.dataset)
         self._resolution()
         self._subsets()
-        self.lost += [not_honoured(name) for name in self.dataset]
+        self._leftovers()
         return self
 
-    def read(self) -> Reading:
+    def read(self, *, folders: bool = True) -> Reading:
+        """Everything; folders=False leaves what belongs to folders as it is by default."""
         self._rows(names.ARGUMENTS, self.args)
         self._model()
         self._length()
@@ -52,12 +53,18 @@ class Reading:
         self._optimizer()
         self._network()
         self._small_things()
-        self._rows(names.DATASET, self.dataset)
-        self._resolution()
-        self._subsets()
-        for name in [*self.args, *self.dataset]:
-            self.lost.append(not_honoured(name))
+        if folders:
+            self._rows(names.DATASET, self.dataset)
+            self._resolution()
+            self._subsets()
+        self._leftovers()
         return self
+
+    def _leftovers(self) -> None:
+        """What is off and would do nothing anyway is nothing to tell."""
+        for name, value in [*self.args.items(), *self.dataset.items()]:
+            if value is not False or name not in REASONS:
+                self.lost.append(not_honoured(name))
 
     def set(self, key: str, value: Any, name: str) -> None:
         """Set what fits; what does not is listed."""
@@ -150,20 +157,28 @@ class Reading:
             ]
 
     def _cycles(self, args: Table) -> None:
-        """sd-scripts alone knows no cycles of a custom schedule, only how long the first one is."""
+        """sd-scripts knows no cycles and no warm-up of a custom schedule, only their first steps."""
         first, warmup = args.pop("first_cycle_max_steps", None), args.pop("warmup_steps", None)
         total = self.recipe.general.max_train_steps
         try:
-            if first is not None and total and "lr_scheduler_num_cycles" not in self.given.args:
-                cycles = max(1, round(total / float(first)))
-                self.set("optimizer.lr_scheduler_num_cycles", cycles, "first_cycle_max_steps")
+            if first is not None and total:
+                if total // self.recipe.optimizer.lr_scheduler_num_cycles != int(float(first)):
+                    cycles = max(1, total // int(float(first)))
+                    self.set("optimizer.lr_scheduler_num_cycles", cycles, "first_cycle_max_steps")
             elif first is not None:
                 self.lost.append(not_honoured("lr_scheduler_args.first_cycle_max_steps"))
             if warmup is not None:
-                steps = int(float(warmup)) * self.recipe.optimizer.lr_scheduler_num_cycles
-                self.set("optimizer.warmup_steps", steps, "lr_scheduler_args.warmup_steps")
+                self._cycle_warmup(int(float(warmup)), total)
         except (TypeError, ValueError, ArithmeticError):
             self.lost.append(not_honoured("lr_scheduler_args", "its steps are no numbers"))
+
+    def _cycle_warmup(self, steps: int, total: int) -> None:
+        """Steps of each cycle's warm-up; a ratio of the same length is left as it is."""
+        optimizer = self.recipe.optimizer
+        cycles = optimizer.lr_scheduler_num_cycles
+        if optimizer.warmup_steps or round(total * optimizer.warmup_ratio) // cycles != steps:
+            self.set("optimizer.warmup_ratio", 0.0, "lr_warmup_steps")
+            self.set("optimizer.warmup_steps", steps * cycles, "lr_scheduler_args.warmup_steps")
 
     def _optimizer(self) -> None:
         written = str(self.args.pop("optimizer_type", "") or "AdamW")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lorabake.recipe.exchange.arguments import Arguments, Table, lines, pairs
@@ -17,6 +18,7 @@ _OF_DATASET = {name for name, _, _ in DATASET} | {"resolution"}
 _OF_SUBSET = {name for name, _, _ in SUBSET} | {"is_reg", "num_repeats", "alpha_mask"}
 
 
+_XL = re.compile(r"xl|pony|illustrious|noob", re.I)
 ONE_DATASET = "all folders share it; the first data set's is used"
 
 
@@ -54,13 +56,15 @@ def read_dataset(contents: Table, found: Arguments) -> Arguments:
     general = _dict(contents.get("general"))
     extension = found.args.get("caption_extension") or ".caption"
     listed = contents.get("datasets", [])
+    first: Table = {}
+    inherited = {key: value for key, value in general.items() if key in _OF_SUBSET}
     for number, part in enumerate(part for part in listed if isinstance(part, dict)):
         common = general | {key: value for key, value in part.items() if key != "subsets"}
         shared = {key: value for key, value in common.items() if key in _OF_SUBSET}
         whole = {key: value for key, value in common.items() if key not in _OF_SUBSET}
         if number == 0:
             found.dataset |= whole
-            first = whole
+            first, inherited = whole, shared
         else:
             others = [key for key in [*first, *whole] if first.get(key) != whole.get(key)]
             found.lost += [not_honoured(key, ONE_DATASET) for key in dict.fromkeys(others)]
@@ -68,8 +72,21 @@ def read_dataset(contents: Table, found: Arguments) -> Arguments:
         for folder in subsets if isinstance(subsets, list) else []:
             if isinstance(folder, dict):
                 found.subsets.append({"caption_extension": extension, **shared, **folder})
+    if not found.subsets:
+        found.args |= inherited
     found.lost = list(dict.fromkeys(found.lost))
     return found
+
+
+def looks_like_sdxl(given: Arguments) -> bool:
+    """sd-scripts has a program per family; its files show it by the model's name or the sizes."""
+    if given.args.get("no_half_vae") or given.args.get("full_bf16"):
+        return True
+    base = given.args.get("pretrained_model_name_or_path", "")
+    if _XL.search(str(base).replace("\\", "/").rpartition("/")[2]):
+        return True
+    sides = re.findall(r"\d{1,5}", str(given.dataset.get("resolution", "")))
+    return any(int(side) >= 1024 for side in sides)
 
 
 def config_tables(given: Arguments) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lorabake.core.concept_settings import changed_settings
+from lorabake.core.concept_settings import ConceptSettings, changed_settings
 from lorabake.recipe.exchange import names
 from lorabake.recipe.exchange.arguments import Arguments, Table
 from lorabake.recipe.exchange.folders import FolderSettings
@@ -25,6 +25,8 @@ def arguments_of(
         dataset=_rows(names.DATASET, recipe),
         subsets=[_subset(folder, recipe) for folder in folders],
     )
+    if not folders and not lets:  # sd-scripts lets folders inherit them
+        written.dataset |= _subset_rows(ConceptSettings(), recipe)
     written.args |= {"seed": recipe.general.seed, "sdpa": True}
     written.args |= {
         "network_dim": recipe.network.network_dim,
@@ -167,14 +169,20 @@ def _small_things(recipe: Recipe) -> Table:
 
 def _subset(folder: FolderSettings, recipe: Recipe) -> Table:
     """One folder with the recipe's caption settings and its own laid over them."""
-    own = changed_settings(folder.settings)
     table: Table = {"num_repeats": folder.repeats, "image_dir": folder.path or folder.name}
-    for name, key, missing in names.SUBSET:
-        value = own.get(name, _value(recipe, key))
-        if value != missing or name == "caption_extension":
-            table[name] = value
+    table |= _subset_rows(folder.settings, recipe)
     if folder.is_reg:
         table["is_reg"] = True
     if folder.settings.mask_folder:
         table["conditioning_data_dir"] = folder.settings.mask_folder
     return table
+
+
+def _subset_rows(settings: ConceptSettings, recipe: Recipe) -> Table:
+    own = changed_settings(settings)
+    values = {name: own.get(name, _value(recipe, key)) for name, key, _ in names.SUBSET}
+    return {
+        name: values[name]
+        for name, _, missing in names.SUBSET
+        if values[name] != missing or name == "caption_extension"
+    }
