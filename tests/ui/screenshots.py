@@ -21,14 +21,14 @@ from lorabake.core import jobs
 from lorabake.core.workspace import Workspace
 from lorabake.grid.job import GridRequest, prepare_grid
 from lorabake.practice import SAMPLE_DIR
-from lorabake.recipe.presets import load_recipe
+from lorabake.recipe.presets import compose
 from lorabake.train.prepare import prepare_run
 from lorabake.ui.place import Place
 from tests.ui.browsing import chromium, open_section, visit
 from tests.ui.conftest import ROOT, Page, running_page
 
 SECTIONS = ("project", "oven", "baking", "ready")
-WIDTHS = {390: 844, 1280: 900, 1920: 1080}
+WIDTHS = {390: 844, 1024: 800, 1440: 900}
 
 
 def main() -> None:
@@ -56,7 +56,17 @@ def bake_sample(workspace: Workspace) -> None:
         return
     dataset = Place(workspace).dataset(project)
     run = project.create_run("practice")
-    prepare_run(workspace, run.folder, dataset, load_recipe("practice"), name=run.name)
+    prompts = [image.caption.text for image in dataset.images[:12:3]]
+    recipe = compose(
+        "practice",
+        (),
+        {
+            "validation.validation_split": 0.1,
+            "sample.sample_every_n_epochs": 2,
+            "sample.sample_prompts": "\n".join(f"{prompt} --d 7 --s 12" for prompt in prompts),
+        },
+    )
+    prepare_run(workspace, run.folder, dataset, recipe, name=run.name)
     _finish(workspace, jobs.enqueue(workspace, "train", run.folder, run.name).place)
     prompt = dataset.images[0].caption.text
     folder = prepare_grid(run, GridRequest(prompt=prompt, epochs="2-10 (+2)"))
@@ -119,6 +129,11 @@ READY = {
 }
 
 
+# Pictures that are scrolled out of sight are not loaded before somebody scrolls.
+LOADED = """[...document.images].every((i) => i.complete || !i.offsetParent
+    || i.closest('.lb-strip-rows')?.getBoundingClientRect().bottom < i.getBoundingClientRect().top)"""
+
+
 def _show(tab: Tab, section: str) -> None:
     """Open a section, wait until it has drawn itself, and bring its heading to the top."""
     open_section(tab, section)
@@ -126,7 +141,7 @@ def _show(tab: Tab, section: str) -> None:
     if section == "project":
         tab.locator("#lb-images .lb-cell").nth(5).click()
         tab.locator("#lb-images .lb-caption:enabled").wait_for()
-    tab.wait_for_function("[...document.images].every((i) => i.complete || !i.offsetParent)")
+    tab.wait_for_function(LOADED)
     tab.evaluate("scrollTo(0, 0)")
 
 

@@ -44,7 +44,7 @@ async function download(text, typed = false) {
 // --- found -------------------------------------------------------------------------------------
 function modelRow(m) {
   return h(`tr${m.usable ? "" : ".lb-unusable"}`, { title: m.path },
-    h("th", { scope: "row" }, m.name, m.problem && h("small.lb-muted", { text: m.problem })),
+    h("th", { scope: "row" }, m.name, m.hash && h("small.lb-muted.lb-mono", { text: m.hash }), m.problem && h("small.lb-muted", { text: m.problem })),
     h("td", { text: m.kind }), h("td", { text: m.family }), h("td", { text: m.predicts }),
     h("td", { text: m.size }, m.dtype && h("small.lb-muted", { text: ` ${m.dtype}` })),
     h("td", { text: m.where }));
