@@ -57,9 +57,15 @@ def convert(
             raise RecipeError(
                 f"{path.name} would be overwritten. Choose another name for the new file."
             )
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_text(path, text)
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_text(path, text)
+    except OSError as error:
+        reason = error.strerror or "the disk refused"
+        raise RecipeError(
+            f"{target.name} cannot be written there: {reason}. Choose another place."
+        ) from None
     told = [*found.summary(), *warned, *(f"Written: {path}" for path in texts)]
     result = {
         "source": found.source,
