@@ -21,7 +21,7 @@ from lorabake.engine.base_hash import BaseIdentity
 from lorabake.engine.lora_dataset_notes import dataset_notes, tag_frequency
 from lorabake.engine.networks.notes import network_notes
 from lorabake.engine.networks.settings import NetworkSettings
-from lorabake.engine.optimizers import schedule_of
+from lorabake.engine.optimizers import optimizer_settings, schedule_of
 
 __all__ = ["Progress", "lora_metadata", "tag_frequency", "without_paths"]
 
@@ -169,7 +169,7 @@ def _optimizer(recipe: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, 
     """The optimizer, its rates and loss. The schedule is the one that was really followed."""
     optimizer = recipe["optimizer"]
     name = optimizer["type"]
-    args = ",".join(f"{key}={value}" for key, value in optimizer["args"].items())
+    args = ",".join(f"{key}={value}" for key, value in _optimizer_args(name, optimizer).items())
     encoders = [optimizer["text_encoder_lr"], optimizer["text_encoder_2_lr"]]
     return _texts(
         ss_optimizer=f"{_OPTIMIZER_CLASSES.get(name, name)}({args})",
@@ -187,6 +187,18 @@ def _optimizer(recipe: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, 
         ss_max_grad_norm=optimizer["max_grad_norm"],
         ss_scale_weight_norms=optimizer["scale_weight_norms"] or None,
     )
+
+
+def _optimizer_args(name: str, optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    """Pairs of numbers as Python writes them. Adafactor says what others take for granted."""
+    args = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in optimizer["args"].items()
+    }
+    if name == "adafactor":
+        meant = optimizer_settings(name, args)
+        args |= {key: getattr(meant, key) for key in ("relative_step", "scale_parameter")}
+    return args
 
 
 def _noise(recipe: Mapping[str, Any], zero_terminal_snr: bool | None) -> dict[str, str]:
