@@ -119,8 +119,9 @@ def small_sample_path(project: str, run: str, name: str) -> Path:
 
 def readiness(project: Project) -> dict[str, Any]:
     """What the Bake button would do; counted anew only when pictures, settings or models changed."""
-    settings, models = project.settings_path, place().workspace.models_dir
-    changed = [path.stat().st_mtime_ns if path.exists() else 0 for path in (settings, models)]
+    workspace = place().workspace
+    watched = (project.settings_path, workspace.models_dir, workspace.cache_dir / "shelf.json")
+    changed = [path.stat().st_mtime_ns if path.exists() else 0 for path in watched]
     key = (place().shelf(project.name).stamp, *changed)
     known = _ready.get(project.name)
     if known is None or known[0] != key:

@@ -130,8 +130,12 @@ READY = {
 
 
 # Pictures that are scrolled out of sight are not loaded before somebody scrolls.
-LOADED = """[...document.images].every((i) => i.complete || !i.offsetParent
-    || i.closest('.lb-strip-rows')?.getBoundingClientRect().bottom < i.getBoundingClientRect().top)"""
+LOADED = """[...document.images].every((i) => {
+  if (i.complete || !i.offsetParent) return true;
+  const frame = i.closest('.lb-strip-rows, .lb-grid-frame, .lb-view'), at = i.getBoundingClientRect();
+  const seen = (frame || document.documentElement).getBoundingClientRect();
+  return at.top > Math.min(seen.bottom, innerHeight) || at.left > Math.min(seen.right, innerWidth);
+})"""
 
 
 def _show(tab: Tab, section: str) -> None:

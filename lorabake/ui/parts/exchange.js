@@ -7,7 +7,7 @@ function makeExchange({ project, done }) {
   const panel = h("div.lb-load", { hidden: true, role: "region", "aria-label": "Settings in a file" });
   const menu = h("div.lb-menu-list");
   const save = h("details.lb-menu", { ontoggle: () => { if (save.open) offer(); } }, h("summary.lb-button", { text: "Save settings as…" }), menu);
-  document.addEventListener("click", (event) => { if (!save.contains(event.target)) save.open = false; });
+  save.addEventListener("focusout", (event) => { if (!save.contains(event.relatedTarget)) save.open = false; });
   save.addEventListener("keydown", (event) => { if (event.key === "Escape") { save.open = false; save.firstChild.focus(); } });
   const buttons = h("div.lb-line", {},
     h("button.lb-button", { type: "button", text: "Load settings…", title: "LoRA Easy Training Scripts, sd-scripts (both files), lorabake, or a finished LoRA", onclick: () => input.click() }), save, input);

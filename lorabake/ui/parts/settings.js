@@ -162,12 +162,14 @@ function filter() {
   say(none, only && !wanted.length ? "Nothing is changed from the preset." : "No setting is called that.");
 }
 
+/** What was typed and does not fit belongs to what was there before. */
+function forgetTyped() {
+  for (const field of Object.values(fields)) { field.known = undefined; field.error.hidden = true; field.box.classList.remove("lb-unfit"); }
+}
+
 async function read() {
   const now = props.value?.project || "";
-  if (now !== project) {
-    project = now;
-    for (const field of Object.values(fields)) { field.known = undefined; field.error.hidden = true; field.box.classList.remove("lb-unfit"); }
-  }
+  if (now !== project) { project = now; forgetTyped(); }
   if (!project) { main.hidden = true; return; }
   try {
     const answer = await ask(server.lb_settings, { project, form: !groups.length });
@@ -181,4 +183,4 @@ async function read() {
 }
 read();
 watch("value", read);
-hear(element, "oven", read, { now: false });
+hear(element, "oven", (news) => { if (news.by === "choice") forgetTyped(); read(); }, { now: false });
