@@ -1,7 +1,8 @@
-"""Importing diffusers without two libraries that it looks for and that loading a model never uses.
+"""Importing diffusers without libraries that it looks for and that loading a model never uses.
 
-peft and bitsandbytes bring torch's compiler and kernels of their own along: 3 s of processor time
-before each bake and each grid. Whoever needs one of them imports it himself, before or afterwards.
+peft and bitsandbytes bring torch's compiler and kernels of their own along, torchvision and scipy
+much of themselves: nearly 4 s of processor time before each bake and each grid. Whoever needs one of
+them imports it himself, before or afterwards.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-UNUSED = ("peft", "bitsandbytes")
+UNUSED = ("peft", "bitsandbytes", "torchvision", "scipy")
 
 
 @contextmanager
