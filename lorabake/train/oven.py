@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from lorabake.train.checkpointing import Checkpointing
 from lorabake.train.ema import Ema
 from lorabake.train.latents import LatentCache
 from lorabake.train.masks import Masks
+from lorabake.train.remembered import Remembered
 
 if TYPE_CHECKING:
     from lorabake.engine.families.model import Model
@@ -83,7 +83,7 @@ class Oven:
         self.ema = Ema(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema else None
         fp16 = model.dtype == torch.float16 and model.device.type == "cuda"
         self.scaler = torch.amp.GradScaler("cuda", enabled=fp16)
-        self._encode_one = lru_cache(maxsize=256)(self._encode_frozen)
+        self._encode_one = Remembered(self._encode_frozen)
 
     def step(self, step: int, batches: Sequence[Batch]) -> StepResult:
         """One optimizer step (from 0) over one or more batches.
