@@ -142,6 +142,7 @@ def _show(tab: Tab, section: str) -> None:
     """Open a section, wait until it has drawn itself, and bring its heading to the top."""
     open_section(tab, section)
     tab.locator(READY[section]).first.wait_for()
+    tab.locator("#sec-project .lb-state", has_text="pictures").wait_for()
     if section == "project":
         tab.locator("#lb-images .lb-cell").nth(5).click()
         tab.locator("#lb-images .lb-caption:enabled").wait_for()

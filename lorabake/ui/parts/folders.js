@@ -159,7 +159,7 @@ function draw(answer) {
   const learned = answer.folders.filter((f) => !f.reg);
   const total = learned.reduce((sum, f) => sum + f.images * f.repeats, 0);
   const heads = ["Folder", "Pictures", "Captions", "Repeats", "Seen per epoch", "Regularisation"];
-  replace(table, answer.folders.length > 0 && h("table.lb-table", {},
+  replace(table, answer.folders.length > 0 && h("table.lb-table.lb-folder-table", {},
     h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col", text, title: text === "Regularisation" ? REG : undefined })))),
     h("tbody", {}, ...answer.folders.map(row)),
     learned.length > 1 && h("tfoot", {}, h("tr", {}, h("th", { scope: "row", text: "Together (T)" }), h("td"), h("td"), h("td"), h("td", { text: String(total) }), h("td")))),

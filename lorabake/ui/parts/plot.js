@@ -47,7 +47,7 @@ function makePlot() {
     svg.append(h("line.lb-grid", { x1: LEFT, x2: width - RIGHT, y1: base + low, y2: base + low }),
       h("text.lb-tick", { x: LEFT - 8, y: base + 5, "text-anchor": "end", text: short(rate) }),
       h("text.lb-tick", { x: LEFT - 8, y: base + low + 4, "text-anchor": "end", text: "0" }),
-      h("text.lb-axis", { x: LEFT + 4, y: TOP + 6, text: "loss" }),
+      h("text.lb-axis", { x: width - RIGHT, y: TOP + 14, "text-anchor": "end", text: "loss" }),
       h("text.lb-axis", { x: LEFT + 4, y: base - 6, text: applied ? "learning rate as applied" : "learning rate" }),
       h("text.lb-axis", { x: width - RIGHT, y: height - 2, "text-anchor": "end", text: `${last.toLocaleString("en")} steps` }));
     ticks(svg, x, last, base, low, width);

@@ -33,7 +33,7 @@ function makeStrip(where) {
   function row(epoch, y) {
     return h("div.lb-strip-row", {}, h("span.lb-strip-epoch", { text: `Epoch ${epoch.epoch}` }),
       ...epoch.pictures.map((picture, x) => h("button.lb-sample", { type: "button", title: picture.prompt, "aria-label": `Epoch ${epoch.epoch}: ${picture.prompt}`, onclick: () => { at = [y, x]; show(); box.showModal(); } },
-        h("img", { src: address("small-sample", picture.name), alt: "", loading: "lazy", decoding: "async" }))));
+        h("img", { src: address("small-sample", picture.name), alt: "", loading: y < 4 ? "eager" : "lazy", decoding: "async" }))));
   }
   return {
     root,
