@@ -11,6 +11,8 @@ from lorabake.engine.optimizers import OPTIMIZERS
 from lorabake.recipe.recipe import Recipe
 from lorabake.recipe.sample_prompts import parse_prompts
 
+PRACTICE = "practice"  # the base model that comes with the program
+
 Remark = tuple[Literal["stop", "warn", "hint"], str]
 """Level and sentence of an advice; see `checks.Advice`."""
 
@@ -64,6 +66,16 @@ def _optimizer(recipe: Recipe) -> Iterator[Remark]:
             "warn",
             f"A U-Net learning rate of {recipe.optimizer.unet_lr:g} is for Prodigy and its relatives; "
             f"{kind.label} will burn the LoRA. The guide: 5e-4 or less.",
+        )
+    if (
+        recipe.model.base == PRACTICE
+        and not kind.wants_equal_rates
+        and recipe.optimizer.unet_lr < 1e-3
+    ):
+        yield (
+            "warn",
+            f"The practice oven is so small that it learns next to nothing at a U-Net learning rate of "
+            f"{recipe.optimizer.unet_lr:g}; its own is 3e-3. The guide's rates are for full models.",
         )
     if kind.own_schedule and recipe.optimizer.lr_scheduler not in (
         "constant",

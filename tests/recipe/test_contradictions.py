@@ -28,6 +28,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("warn", {"unet_lr": 1}, "will burn the LoRA"),
     ("warn", {"min_snr_gamma": 5, "debiased_estimation_loss": True}, "Choose one of them"),
+    ("warn", {"model.base": "practice"}, "learns next to nothing at"),
     ("hint", {"optimizer.type": "adamw_schedulefree"}, "needs no schedule"),
     ("hint", {"color_aug": True}, "goes through the VAE at every step"),
     ("hint", {"sample_every_n_epochs": 1}, "no prompt under Sample images"),
