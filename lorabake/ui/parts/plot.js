@@ -5,7 +5,7 @@ function makePlot() {
   const key = (cls, text) => h(`span.lb-key-${cls}`, { text });
   const keys = {
     raw: key("raw", "loss of each step"), average: key("average", "average of an epoch"), held: key("held", "validation loss, held-out pictures"),
-    unet: key("unet", "U-Net rate"), text: key("text", "text encoder rate"), text2: key("text2", "text encoder 2 rate"), applied: key("applied", "rate as applied (d × lr)"),
+    unet: key("unet", "U-Net rate"), text: key("text", "text encoder rate"), text2: key("text2", "text encoder 2 rate"), applied: key("applied", "(rates as applied: d × lr)"),
   };
   const root = h("div.lb-plot-root", {}, h("div.lb-legend", {}, ...Object.values(keys)), frame, readout);
   const LEFT = 54, RIGHT = 14, TOP = 12, GAP = 30, BOTTOM = 34;
@@ -34,9 +34,9 @@ function makePlot() {
     const top = nice(Math.max(highest[Math.floor(0.98 * (highest.length - 1))] * 1.12, ...points.map((p) => p[3]), ...held.map((v) => v[1] * 1.05)) || 1);
     const y = (loss) => TOP + high * (1 - Math.min(loss, top) / top);
     // What is applied is drawn where it differs from what was scheduled: Prodigy's d × lr.
-    const applied = points.some((p) => p.length > 7 && p[7] !== p[4]);
-    const places = applied ? [7, 8, 9] : [4, 5, 6];
-    const rate = Math.max(...points.flatMap((p) => places.map((i) => p[i] || 0))) || 1;
+    const applied = points.some((p) => p.length > 7);
+    const rates = (p) => (p.length > 7 ? p.slice(7, 10) : p.slice(4, 7));
+    const rate = Math.max(...points.flatMap(rates)) || 1;
     const base = TOP + high + GAP;
     const z = (value) => base + low * (1 - value / rate);
     const svg = h("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
@@ -56,8 +56,8 @@ function makePlot() {
     svg.append(line(raw, "lb-raw"), line(points.map((p) => [x(p[0]), y(p[3])]), "lb-average"));
     if (held.length > 1) svg.append(line(held.map((v) => [x(v[0]), y(v[1])]), "lb-held"));
     for (const v of held) svg.append(h("circle.lb-held-dot", { cx: x(v[0]), cy: y(v[1]), r: 4 }));
-    const drawn = ["unet", "text", "text2"].map((name, i) => [name, places[i]]).filter(([, i]) => points.some((p) => p[i] > 0));
-    for (const [name, i] of drawn.reverse()) svg.append(line(points.map((p) => [x(p[0]), z(p[i] || 0)]), `lb-rate-${name}`));
+    const drawn = ["unet", "text", "text2"].map((name, i) => [name, i]).filter(([, i]) => points.some((p) => rates(p)[i] > 0));
+    for (const [name, i] of drawn.reverse()) svg.append(line(points.map((p) => [x(p[0]), z(rates(p)[i])]), `lb-rate-${name}`));
     for (const name of ["unet", "text", "text2"]) keys[name].hidden = !drawn.some(([other]) => other === name);
     keys.held.hidden = !held.length;
     keys.applied.hidden = !applied;
@@ -68,7 +68,7 @@ function makePlot() {
       const step = ((at - LEFT) / (width - LEFT - RIGHT)) * last;
       const near = points.reduce((best, p) => (Math.abs(p[0] - step) < Math.abs(best[0] - step) ? p : best));
       cross.setAttribute("x1", x(near[0])); cross.setAttribute("x2", x(near[0])); cross.setAttribute("visibility", "visible");
-      tellAt(near, last, drawn.map(([, i]) => near[i] || 0).reverse());
+      tellAt(near, last, drawn.map(([, i]) => rates(near)[i]).reverse());
     });
     svg.addEventListener("pointerleave", () => { cross.setAttribute("visibility", "hidden"); say(readout, ""); });
     replace(frame, svg);
