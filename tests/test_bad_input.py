@@ -228,14 +228,20 @@ def test_an_unknown_preset_is_answered_with_the_list(tmp_path: Path, run: Run) -
     assert "'illustrious'" in one_sentence(stderr)
 
 
-def test_sd15_is_said_not_hidden(tmp_path: Path, run: Run) -> None:
+def test_a_preset_of_another_family_is_said_not_hidden(tmp_path: Path, run: Run) -> None:
     data = draw_dataset(tmp_path / "data", [(64, 64)])
-    code, counted, _ = run("plan", data, "--recipe", "nai15")
+    changed = ("--set", "model.base=practice")
+    code, counted, _ = run("plan", data, "--recipe", "nai15", *changed)
     assert code == 0
-    assert any("SDXL models only" in warning["text"] for warning in counted["warnings"])
-    code, _, stderr = run("train", data, "--recipe", "nai15", "--set", "model.base=practice")
+    assert any(
+        warning["level"] == "warn" and "These settings are for SD 1.5" in warning["text"]
+        for warning in counted["warnings"]
+    )
+    code, _, stderr = run(
+        "train", data, "--recipe", "nai15", *changed, "--set", "model.family=sd15"
+    )
     assert code == 1
-    assert "SDXL models only" in one_sentence(stderr)
+    assert "practice" in one_sentence(stderr) or "model" in one_sentence(stderr)
 
 
 def test_a_full_disk_stops_the_bake_with_a_sentence_and_no_half_file(

@@ -138,8 +138,9 @@ def to_mapping(settings: Any) -> dict[str, Any]:
 def checked(spec: SettingField, value: Any, where: str = "") -> Any:
     """`value` in the setting's own type; text is read as a person would write it."""
     place = f"{where}.{spec.name}" if where else spec.name
-    if isinstance(value, bool) and spec.type == "str" and {"on", "off"} <= set(spec.choices):
-        value = "on" if value else "off"  # as other trainers' files say it
+    if spec.type == "str" and {"on", "off"} <= set(spec.choices):
+        # as other trainers' files and older ones say it
+        value = {"true": "on", "false": "off"}.get(str(value).lower(), value)
     try:
         result = _READERS[spec.type](value)
     except (TypeError, ValueError, OverflowError):

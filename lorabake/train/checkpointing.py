@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lorabake.engine.families.model import Model
 
 RESERVE_MIB = 600  # of a card, for what others on the screen take while it bakes
-USABLE_ON_CPU = 3 / 8  # of the machine's memory, so that it stays usable for everything else
+USABLE_ON_CPU = 0.39  # of the machine's memory, so that it stays usable for everything else
 
 
 class Checkpointing:

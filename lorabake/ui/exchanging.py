@@ -7,7 +7,7 @@ import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lorabake.core.errors import LorabakeError, RecipeError
 from lorabake.core.names import slug
@@ -16,6 +16,7 @@ from lorabake.recipe.exchange import (
     FolderSettings,
     Imported,
     apply_folders,
+    cautions,
     read_settings,
     write_lets,
     write_sd_scripts,
@@ -89,6 +90,20 @@ def lb_leave(data: dict[str, Any]) -> dict[str, Any]:
     """Forget the uploaded settings."""
     _drop(data)
     return {}
+
+
+@answered
+def lb_cautions(data: dict[str, Any]) -> dict[str, Any]:
+    """What a file of the project's settings in a form of KINDS cannot say."""
+    kind = data.get("kind")
+    if kind not in KINDS:
+        raise RecipeError("There is no such form of settings.")
+    if kind == "lorabake":
+        return {"cautions": []}
+    home = place().project(data.get("project"))
+    recipe = read_chosen(home).recipe
+    to: Literal["lets", "sd-scripts"] = "lets" if kind == "lets" else "sd-scripts"
+    return {"cautions": _lines(cautions(recipe, to, _folders(home, recipe)))}
 
 
 def nearest_preset(recipe: Recipe) -> str:

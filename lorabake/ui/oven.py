@@ -29,6 +29,7 @@ def build(desk: Desk) -> None:
             exchanging.lb_load,
             exchanging.lb_use,
             exchanging.lb_leave,
+            exchanging.lb_cautions,
         ),
         scripts=("exchange",),
         elem_id="lb-choice",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     workspace.create_project("kafka")
     yield workspace
     for process in processes_of(workspace):
-        os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it was just leaving by itself
+            os.kill(process, signal.SIGKILL)
     until(lambda: not processes_of(workspace))
 
 

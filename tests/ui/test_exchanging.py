@@ -13,7 +13,7 @@ from lorabake.core.errors import LorabakeError
 from lorabake.core.workspace import Workspace
 from lorabake.recipe.presets import compose, recipe_to_toml
 from lorabake.ui import exchanging, recipes
-from lorabake.ui.chosen import read_chosen
+from lorabake.ui.chosen import change, read_chosen
 from lorabake.ui.place import Place, open_place
 from lorabake.ui.uploads import batch_folder
 from tests.ui.browsing import make_project
@@ -250,3 +250,11 @@ def test_other_forms_and_projects_are_refused(place: Place) -> None:
     for project, kind in ((NAME, "zip"), ("nobody", "lets"), ("../kafka", "lets")):
         with pytest.raises(LorabakeError):
             exchanging.settings_file(project, kind)
+
+
+def test_what_a_saved_file_cannot_say_is_said(place: Place) -> None:
+    change(place.project(NAME), "validation.validation_split", "0.2")
+    answer = ask(exchanging.lb_cautions, kind="lets")
+    assert any("Held-out share" in line for line in answer["cautions"])
+    assert ask(exchanging.lb_cautions, kind="lorabake") == {"cautions": []}
+    assert "error" in ask(exchanging.lb_cautions, kind="../lets")

@@ -117,7 +117,7 @@ class GeneralSettings:
         False,
         "Exactly as in kohya's trainer",
         help="Repeats its quirks too: one draw of each latent for ever, a hot extra cycle after warm "
-        "restarts, three padded chunks. For laying results side by side, not for better ones.",
+        "restarts, a smaller last step of an epoch. For laying results side by side, not for better ones.",
         more=True,
     )
     training_comment: str = setting(

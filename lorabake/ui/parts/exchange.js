@@ -14,7 +14,15 @@ function makeExchange({ project, done }) {
 
   function offer() {
     const kinds = [["lorabake", "lorabake (.toml)"], ["lets", "LoRA Easy Training Scripts (.toml)"], ["sd-config", "sd-scripts: config file (.toml)"], ["sd-dataset", "sd-scripts: dataset file (.toml)"]];
-    replace(menu, ...kinds.map(([kind, text]) => h("a", { href: `/lorabake/settings/${encodeURIComponent(project())}/${kind}`, download: "", text, onclick: () => { save.open = false; } })));
+    replace(menu, ...kinds.map(([kind, text]) => h("a", { href: `/lorabake/settings/${encodeURIComponent(project())}/${kind}`, download: "", text, onclick: () => { save.open = false; caution(kind); } })));
+  }
+
+  /** What the file that was just saved cannot say. */
+  async function caution(kind) {
+    const { cautions } = await ask(server.lb_cautions, { project: project(), kind }).catch(() => ({ cautions: [] }));
+    if (!cautions.length || batch) return;
+    panel.hidden = false;
+    replace(panel, list("About the saved file", cautions), h("button.lb-quiet", { type: "button", text: "Close", onclick: leave }));
   }
 
   /** Of a LoRA only its header is sent; its weights stay where they are. */
