@@ -241,7 +241,7 @@ def test_a_preset_of_another_family_is_said_not_hidden(tmp_path: Path, run: Run)
         "train", data, "--recipe", "nai15", *changed, "--set", "model.family=sd15"
     )
     assert code == 1
-    assert "practice" in one_sentence(stderr) or "model" in one_sentence(stderr)
+    assert "belong to another kind of model" in one_sentence(stderr)
 
 
 def test_a_full_disk_stops_the_bake_with_a_sentence_and_no_half_file(

@@ -253,8 +253,8 @@ def test_other_forms_and_projects_are_refused(place: Place) -> None:
 
 
 def test_what_a_saved_file_cannot_say_is_said(place: Place) -> None:
-    change(place.project(NAME), "validation.validation_split", "0.2")
+    change(place.project(NAME), "optimizer.ema", True)
     answer = ask(exchanging.lb_cautions, kind="lets")
-    assert any("Held-out share" in line for line in answer["cautions"])
+    assert any("EMA" in line for line in answer["cautions"])
     assert ask(exchanging.lb_cautions, kind="lorabake") == {"cautions": []}
     assert "error" in ask(exchanging.lb_cautions, kind="../lets")
