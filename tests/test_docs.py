@@ -46,7 +46,9 @@ def test_every_package_is_on_the_map() -> None:
     packages = {
         f"lorabake/{path.parent.name}" for path in (ROOT / "lorabake").glob("*/__init__.py")
     }
-    assert packages - {"lorabake/ui", "lorabake/cli"} == {package for _, _, package, _, _ in map_rows()}
+    assert packages - {"lorabake/ui", "lorabake/cli"} == {
+        package for _, _, package, _, _ in map_rows()
+    }
 
 
 def test_every_verb_stands_in_the_readme() -> None:

@@ -361,7 +361,11 @@ def test_tensors_that_do_not_fit_together(places: dict[str, Path], tmp_path: Pat
     [
         ("unet/config.json", {"layers_per_block": 10**9}, "impossible size"),
         ("unet/config.json", {"block_out_channels": [32, 31, 64]}, "unet has settings"),
-        ("unet/config.json", {"_class_name": "FluxTransformer2DModel"}, "not an SD 1.5 or SDXL model"),
+        (
+            "unet/config.json",
+            {"_class_name": "FluxTransformer2DModel"},
+            "not an SD 1.5 or SDXL model",
+        ),
         ("unet/config.json", {"cross_attention_dim": 31}, "text encoders used with"),
         ("text_encoder/config.json", {"num_attention_heads": 3}, "text_encoder has settings"),
         ("vae/config.json", {"latent_channels": 16}, "VAE used with"),
