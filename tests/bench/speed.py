@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig  # before any model is loaded, which hides peft from diffusers
 
 from lorabake.core.dataset import scan_dataset
 from lorabake.core.workspace import Workspace
@@ -84,7 +85,6 @@ def _trained(recipe: Any) -> Any:
 def bare_step(base: Path, recipe: Any, bucket: tuple[int, int]) -> Callable[[], None]:
     """diffusers' U-Net with peft's own LoRA on the same layers, and torch's optimizer, on random input."""
     from diffusers import UNet2DConditionModel
-    from peft import LoraConfig
 
     unet = UNet2DConditionModel.from_pretrained(base / "unet", torch_dtype=torch.float32)
     unet.requires_grad_(False)
