@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lorabake.core.errors import DatasetError
-from lorabake.core.files import atomic_write_bytes
-from lorabake.core.lock import folder_lock
 from lorabake.core.names import shown
 
 MAX_BYTES = 64 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,18 @@ class Caption:
 class CaptionFile:
     """A caption file as it was read.
 
-    text: line ends are newlines, and the last one is left out. hash: give it to `save_caption`.
-    note: one sentence when something about the file deserves a look, else "".
+    text: line ends are newlines, and the last one is left out. hash: tells later whether it is
+    still the same. note: one sentence when something about the file deserves a look, else "".
+    raw: its bytes; None when there is no file.
     """
 
     text: str
     hash: str
     exists: bool = True
     note: str = ""
+    raw: bytes | None = None
 
-    @property
+    @cached_property
     def caption(self) -> Caption:
         return parse_caption(self.text)
 
@@ -90,33 +94,52 @@ def read_caption(path: Path) -> CaptionFile:
         return CaptionFile("", text_hash(""), exists=False)
     text, encoding = _decode(path, raw)
     plain = _one_newline(text)
-    return CaptionFile(plain, text_hash(plain), note=_note(path, plain, encoding))
+    return CaptionFile(plain, text_hash(plain), note=_note(path, plain, encoding), raw=raw)
 
 
-def save_caption(image_path: Path, text: str, base_hash: str, *, extension: str = ".txt") -> str:
-    """Save what somebody edited, and give the hash for their next save.
+def encode_like(raw: bytes | None, text: str) -> bytes:
+    """The bytes of a caption file for a new text, as alike to those it had as the text allows.
 
-    base_hash: of the text they began with. StaleCaption when the file is no longer that: another
-    window, program or person was faster. Line ends stay as they are in the file; UTF-8.
+    text: as `read_caption` gives it, without the newline at the end; it would read the same from
+    the result. Encoding, byte order mark, line ends and the newline at the end stay; UTF-8 where
+    the text has letters that the old encoding lacks. DatasetError for the character NUL, and when
+    it is too long for a caption.
     """
-    path = caption_path(image_path, extension)
-    wanted = _one_newline(text)
-    if "\0" in wanted:
-        raise DatasetError("A caption cannot hold the character NUL. Type it anew.")
-    with folder_lock(path.parent):
-        raw = _read_raw(path)
-        on_disk = "" if raw is None else _decode(path, raw)[0]
-        current = _one_newline(on_disk)
-        if text_hash(current) != base_hash:
-            if current == wanted:
-                return text_hash(current)
-            raise StaleCaption(path, disk_text=current, my_text=wanted)
-        if wanted != current:
-            data = _with_line_ends_of(on_disk, wanted).encode("utf-8", "replace")
-            if len(data) > MAX_BYTES:
-                raise DatasetError(_too_large(path))
-            atomic_write_bytes(path, data)
-    return text_hash(wanted)
+    wanted = _tidied(text)
+    found = None if raw is None else _guess(raw)
+    if found is None or raw is None:
+        return _within_limit(_ended(wanted, "\n", False).encode())
+    old, encoding = found
+    if _one_newline(old) in (text, wanted):
+        return raw
+    lines = _ended(wanted, _newline_of(old), old.endswith(("\n", "\r")))
+    for name, mark in (_written_as(raw, encoding), ("utf-8", b"")):
+        with suppress(UnicodeEncodeError):
+            data = mark + lines.encode(name) if lines else b""
+            # Old Japanese and Western letters are told apart by guessing: it must guess the same.
+            read = _guess(data)
+            if read is not None and _one_newline(read[0]) == wanted:
+                return _within_limit(data)
+    return _within_limit(lines.encode())
+
+
+def with_tags(text: str, tags: Sequence[str]) -> str:
+    """The text with other tags in the line that has them; its other lines stay."""
+    lines = text.splitlines(keepends=True)
+    new = ", ".join(tags)
+    for number, line in enumerate(lines):
+        if parse_caption(line).tags:
+            ending = line[len(line.splitlines()[0]) :]
+            return "".join((*lines[:number], new, ending, *lines[number + 1 :]))
+    return new
+
+
+def clean_text(text: str) -> str:
+    """A text that somebody typed as a caption file can hold it, without the newline at the end.
+
+    Line ends become newlines and half letters a mark. DatasetError for the character NUL.
+    """
+    return _tidied(text).removesuffix("\n")
 
 
 def _read_raw(path: Path) -> bytes | None:
@@ -143,22 +166,37 @@ def _too_large(path: Path) -> str:
 
 def _decode(path: Path, raw: bytes) -> tuple[str, str]:
     """The text and the name of its encoding; DatasetError for what is not text at all."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    found = _guess(raw)
+    if found is None:
+        raise DatasetError(
+            f"{shown(path.name)} is not a text file. Write the caption anew, or delete the file."
+        )
+    return found
+
+
+def _guess(raw: bytes) -> tuple[str, str] | None:
+    """The text and the name of its encoding; None for what is not text at all."""
+    if raw.startswith(_UTF16_MARKS):
         encodings = ["utf-16"]
     elif b"\0" in raw:
         encodings = []
     else:
         encodings = ["utf-8-sig", "cp932", "cp1252", "latin-1"]
     for encoding in encodings:
-        try:
+        with suppress(UnicodeDecodeError):
             text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text, encoding
-    raise DatasetError(
-        f"{shown(path.name)} is not a text file. Write the caption anew, or delete the file."
-    )
+            if "\0" not in text:
+                return text, encoding
+    return None
+
+
+def _written_as(raw: bytes, encoding: str) -> tuple[str, bytes]:
+    """(encoding, byte order mark) to write what `_guess` read."""
+    if encoding == "utf-16":
+        return ("utf-16-le" if raw.startswith(_UTF16_MARKS[0]) else "utf-16-be"), raw[:2]
+    if encoding == "utf-8-sig":
+        return "utf-8", _BYTE_ORDER_MARK if raw.startswith(_BYTE_ORDER_MARK) else b""
+    return encoding, b""
 
 
 def _note(path: Path, text: str, encoding: str) -> str:
@@ -177,10 +215,35 @@ def _note(path: Path, text: str, encoding: str) -> str:
 
 
 def _one_newline(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    return _newlines(text).removesuffix("\n")
 
 
-def _with_line_ends_of(original: str, text: str) -> str:
-    newline = "\r\n" if "\r\n" in original else "\n"
-    ended = original.endswith(("\n", "\r"))
-    return text.replace("\n", newline) + (newline if ended and text else "")
+def _newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _tidied(text: str) -> str:
+    if "\0" in text:
+        raise DatasetError("A caption cannot hold the character NUL. Type it anew.")
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _newlines(whole.lstrip("\ufeff"))
+
+
+def _newline_of(text: str) -> str:
+    """The line end that a text uses: of Windows, of everybody, or of an old Mac."""
+    if "\r\n" in text:
+        return "\r\n"
+    return "\r" if "\r" in text and "\n" not in text else "\n"
+
+
+def _ended(text: str, newline: str, ended: bool) -> str:
+    """With these line ends. A text whose last line is empty needs one more, as one is not read."""
+    return text.replace("\n", newline) + (newline if text and (ended or text[-1] == "\n") else "")
+
+
+def _within_limit(data: bytes) -> bytes:
+    if len(data) > MAX_BYTES:
+        raise DatasetError(
+            f"This is longer than {MAX_BYTES // 1024} KiB, which no caption is. Shorten it."
+        )
+    return data

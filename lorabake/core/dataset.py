@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Literal
 
-from lorabake.core.caption import Caption, caption_lines, parse_caption, read_caption
+from lorabake.core.caption import Caption, caption_lines, read_caption
 from lorabake.core.concept_settings import (
     FILE_NAME,
     MASK_FOLDER,
@@ -17,6 +18,7 @@ from lorabake.core.concept_settings import (
 )
 from lorabake.core.errors import DatasetError, ImageError, RecipeError
 from lorabake.core.files import replace, sync_folder
+from lorabake.core.history import open_history
 from lorabake.core.image import (
     NOTES_TO_ACT_ON,
     ImageInfo,
@@ -43,11 +45,13 @@ class Problem:
     """One thing about one file or folder.
 
     level: "error" – this one is left out; "warning" – used, but look at it; "note" – only to know.
+    of_caption: it is about what a caption file says, and another caption may settle it.
     """
 
     path: Path
     sentence: str
     level: Level
+    of_caption: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,31 @@ def scan_dataset(
     return Dataset(folder, filled, tuple(problems))
 
 
+def with_caption(
+    image: DatasetImage, extension: str = ".txt"
+) -> tuple[DatasetImage, tuple[Problem, ...]]:
+    """The picture with the caption that its file holds now, and what is wrong with that file."""
+    path = image.path.with_suffix(extension)
+    problems: tuple[Problem, ...] = ()
+    try:
+        found = read_caption(path)
+    except DatasetError as error:
+        bare = replace_fields(image, caption=Caption(), has_caption=False, more_lines=())
+        return bare, (Problem(path, str(error), "warning", True),)
+    lines = caption_lines(found.text)
+    if not lines:
+        what = "is empty" if found.exists else "is missing"
+        text = f"The caption of {shown(image.path.name)} {what}: write its tags into {shown(path.name)}."
+        problems = (Problem(image.path, text, "warning", True),)
+    elif found.note:
+        problems = (Problem(path, found.note, "warning", True),)
+    tags = Caption(tuple(lines[0].split(", "))) if lines else Caption()  # tidied, so this is exact
+    return (
+        replace_fields(image, caption=tags, has_caption=bool(lines), more_lines=lines[1:]),
+        problems,
+    )
+
+
 def set_repeats(concept_folder: Path, repeats: int) -> Path:
     """Rename `5_kafka` to `7_kafka` in one step; the new folder."""
     if not 1 <= repeats <= MAX_REPEATS:
@@ -154,6 +183,7 @@ def set_repeats(concept_folder: Path, repeats: int) -> Path:
         )
     replace(concept_folder, renamed)
     sync_folder(renamed.parent)
+    open_history(renamed.parent).folder_renamed(concept_folder.name, renamed.name)
     return renamed
 
 
@@ -223,32 +253,10 @@ class _Scan:
     def _image(self, path: Path, info: ImageInfo) -> DatasetImage:
         for note, text in zip(info.notes, sentences(path, info.notes), strict=True):
             self._say(path, text, "warning" if note in NOTES_TO_ACT_ON else "note")
-        lines = self._caption(path)
-        return DatasetImage(
-            path,
-            info.width,
-            info.height,
-            info.sha256,
-            parse_caption(lines[0]) if lines else Caption(),
-            bool(lines),
-            lines[1:],
-        )
-
-    def _caption(self, image: Path) -> tuple[str, ...]:
-        """The lines of a picture's caption file that have tags."""
-        path = image.with_suffix(self.caption_extension)
-        try:
-            found = read_caption(path)
-        except DatasetError as error:
-            self._say(path, str(error), "warning")
-            return ()
-        if not found.caption.tags:
-            what = "is empty" if found.exists else "is missing"
-            text = f"The caption of {shown(image.name)} {what}: write its tags into {shown(path.name)}."
-            self._say(image, text, "warning")
-        elif found.note:
-            self._say(path, found.note, "warning")
-        return caption_lines(found.text)
+        bare = DatasetImage(path, info.width, info.height, info.sha256, Caption(), False)
+        image, problems = with_caption(bare, self.caption_extension)
+        self.problems.extend(problems)
+        return image
 
     def _twins(self, images: list[DatasetImage]) -> None:
         first: dict[str, Path] = {}

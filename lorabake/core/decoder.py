@@ -158,6 +158,13 @@ class Pool:
                 with self._guard:
                     self._idle.append(decoder)
 
+    def widen(self, size: int) -> None:
+        """More decoders, for one who needs pictures faster than usual; never fewer."""
+        with self._guard:
+            for _ in range(size - self.size):
+                self._free.release()
+            self.size = max(size, self.size)
+
     def close(self) -> None:
         with self._guard:
             for decoder in self._all:

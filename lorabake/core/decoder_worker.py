@@ -39,6 +39,7 @@ MEMORY = 2 * 1024**3  # bytes of address space
 MAX_FILE = 256 * 1024**2  # bytes
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 16_384
+MAX_SQUARE = 8_192  # px a side of a padded square
 TURNED = {  # EXIF orientation → what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -327,16 +328,40 @@ def alpha(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     return {"width": solid.width, "height": solid.height}, solid.tobytes()
 
 
-def thumbnail(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    side = int(request["side"])
+def reduced(data: bytes, side: int) -> Image.Image:
+    """Upright on white with at most `side` px a side; never enlarged."""
     image = open_picture(data)
     if image.format == "JPEG":
         image.draft(None, (2 * side, 2 * side))  # libjpeg shrinks by 2, 4 or 8 while decoding
     rgb = upright_rgb(image, data)
     rgb.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return rgb
+
+
+def small(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    rgb = reduced(data, int(request["side"]))
+    return {"width": rgb.width, "height": rgb.height}, rgb.tobytes()
+
+
+def thumbnail(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    rgb = reduced(data, int(request["side"]))
     written = io.BytesIO()
     rgb.save(written, "WEBP", quality=82, method=2)
     return {"width": rgb.width, "height": rgb.height}, written.getvalue()
+
+
+def square(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Upright on white, padded to a square with white on both sides, resized: bicubic."""
+    side = int(request["side"])
+    rgb = upright_rgb(open_picture(data), data)
+    if max(rgb.size) > MAX_SQUARE:  # a strip: its square alone would take a gigabyte
+        rgb.thumbnail((MAX_SQUARE, MAX_SQUARE), Image.Resampling.BICUBIC)
+    longest = max(rgb.size)
+    padded = Image.new("RGB", (longest, longest), WHITE)
+    padded.paste(rgb, ((longest - rgb.width) // 2, (longest - rgb.height) // 2))
+    if longest != side:
+        padded = padded.resize((side, side), Image.Resampling.BICUBIC)
+    return {"width": side, "height": side}, padded.tobytes()
 
 
 Action = Callable[[bytes, dict[str, Any]], tuple[dict[str, Any], bytes]]
@@ -344,7 +369,9 @@ ACTIONS: dict[str, Action] = {
     "probe": probe,
     "pixels": pixels,
     "alpha": alpha,
+    "small": small,
     "thumbnail": thumbnail,
+    "square": square,
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from lorabake.core.files import (
 from lorabake.core.http import CHUNK, Answer, ConnectionBroken, Key, Web
 
 MARGIN = 512 * MIB  # bytes that stay free on the disk
+PATIENCE = 20.0  # seconds before a slow site is given up
 _BREAKS = 5  # connections that may end in a row without bringing anything
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
@@ -33,7 +35,8 @@ Progress = Callable[[int, int | None], None]
 class Wanted:
     """A file on the net. size in bytes and sha256 (64 hex digits) where they are known beforehand.
 
-    git_blob: the 40 digits by which git knows a small file. limit: bytes it may have at most.
+    git_blob: the 40 digits by which git knows a small file; md5: the 32 by which boards know one.
+    limit: bytes it may have at most. slowest: bytes a second, below which it is given up.
     """
 
     url: str
@@ -41,11 +44,13 @@ class Wanted:
     size: int | None = None
     sha256: str | None = None
     git_blob: str | None = None
+    md5: str | None = None
+    slowest: float = 0.0
 
     @property
     def identity(self) -> str:
         """Tells one content from another, so that two halves of different files never meet."""
-        return self.sha256 or self.git_blob or ""
+        return self.sha256 or self.git_blob or self.md5 or ""
 
 
 def fetch(
@@ -54,6 +59,7 @@ def fetch(
     part: Path,
     *,
     key: Key | None = None,
+    headers: Mapping[str, str] | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> None:
     """Bring the file to `part`, going on with what an earlier call left there; then check it.
@@ -70,11 +76,11 @@ def fetch(
         if wanted.size is not None and before == wanted.size and part.exists():
             break
         try:
-            if _more(web, wanted, part, key, on_progress):
+            if _more(web, wanted, part, key, headers or {}, on_progress):
                 break
         except ConnectionBroken:
             breaks = 0 if _size(part) > before else breaks + 1
-            if breaks >= _BREAKS:
+            if breaks >= min(_BREAKS, max(web.tries, 2)):
                 raise
             web.pause(web.backoff * breaks)
     try:
@@ -84,7 +90,7 @@ def fetch(
         if not resumed:
             raise
         # What an earlier visit left may have been the wrong half.
-        fetch(web, wanted, part, key=key, on_progress=on_progress)
+        fetch(web, wanted, part, key=key, headers=headers, on_progress=on_progress)
         return
     _note(part).unlink(missing_ok=True)
 
@@ -95,14 +101,28 @@ def check(path: Path, wanted: Wanted) -> None:
         raise NetworkError(
             f"The file came with {_size(path):,} bytes instead of {wanted.size:,}. Try again."
         )
-    wrong = (wanted.sha256 and sha256_of(path) != wanted.sha256.lower()) or (
-        wanted.git_blob and not wanted.sha256 and git_blob_of(path) != wanted.git_blob.lower()
-    )
-    if wrong:
+    if any(found != announced.lower() for found, announced in _hashes(path, wanted)):
         raise NetworkError(
             "The file that came is not the one that was announced (its hash differs), so it was "
             "removed. Try again; if it happens again, something on the way changes it."
         )
+
+
+def _hashes(path: Path, wanted: Wanted) -> Iterator[tuple[str, str]]:
+    """(what the file has, what was announced)"""
+    if wanted.sha256:
+        yield sha256_of(path), wanted.sha256
+    elif wanted.git_blob:
+        yield git_blob_of(path), wanted.git_blob
+    if wanted.md5:
+        yield md5_of(path), wanted.md5
+
+
+def md5_of(path: Path) -> str:
+    """Boards name files by it; it says that a file came whole, not that nobody changed it."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    return found.hexdigest()
 
 
 def forget(part: Path) -> None:
@@ -126,17 +146,24 @@ def _begin(part: Path, wanted: Wanted) -> bool:
     return False
 
 
-def _more(web: Web, wanted: Wanted, part: Path, key: Key | None, on_progress: Progress) -> bool:
+def _more(
+    web: Web,
+    wanted: Wanted,
+    part: Path,
+    key: Key | None,
+    given: Mapping[str, str],
+    on_progress: Progress,
+) -> bool:
     """One connection's worth; True when the body was read to its end."""
     have = _size(part)
     note = _read_note(part)
-    headers = {}
+    headers = dict(given)
     if have:
         headers["Range"] = f"bytes={have}-"
         if not wanted.identity:
             if not note.get("etag"):  # nothing tells whether it is still the same file
                 part.unlink()
-                have, headers = 0, {}
+                have, headers = 0, dict(given)
             else:
                 headers["If-Range"] = note["etag"]
     with web.open(wanted.url, headers=headers, key=key, accept=(200, 206, 416)) as answer:
@@ -153,29 +180,41 @@ def _more(web: Web, wanted: Wanted, part: Path, key: Key | None, on_progress: Pr
         if strong != note.get("etag"):
             atomic_write_json(_note(part), {"identity": wanted.identity, "etag": strong})
         _require_space(part, (total or 0) - start)
-        _append(
-            web, answer, part, start, total or wanted.limit, lambda done: on_progress(done, total)
-        )
+        _append(web, answer, part, start, total, wanted, on_progress)
         if total is not None and _size(part) < total:
             raise ConnectionBroken(f"The connection to {answer.host} broke off. Try again.")
     return True
 
 
 def _append(
-    web: Web, answer: Answer, part: Path, done: int, most: int, report: Callable[[int], None]
+    web: Web,
+    answer: Answer,
+    part: Path,
+    done: int,
+    total: int | None,
+    wanted: Wanted,
+    report: Progress,
 ) -> None:
+    most, begun, first = total or wanted.limit, time.monotonic(), done
     with disk_full_as_sentence(part), part.open("ab") as file:
-        report(done)
+        report(done, total)
         for chunk in answer.chunks(CHUNK):
             done += len(chunk)
             if done > most:
                 file.close()
                 forget(part)
+                if total is None:
+                    raise _too_large(wanted)
                 raise NetworkError(f"{answer.host} sent more than was announced; it was removed.")
             file.write(chunk)
             file.flush()
             fault("fetched")
-            report(done)
+            report(done, total)
+            waited = time.monotonic() - begun
+            if waited > PATIENCE and done - first < wanted.slowest * waited:
+                raise NetworkError(
+                    f"{answer.host} sends too slowly, so it was given up. Try again."
+                )
             if web.should_stop():
                 raise Stopped("Stopped, as you asked. The download goes on from here next time.")
 
@@ -220,6 +259,8 @@ def _require_space(part: Path, needed: int) -> None:
 
 
 def _too_large(wanted: Wanted) -> NetworkError:
+    if wanted.limit < 2**30:
+        return NetworkError(f"The file is larger than {wanted.limit // MIB} MiB.")
     return NetworkError(
         f"The file is larger than {wanted.limit // 2**30} GiB, more than any model lorabake knows."
     )

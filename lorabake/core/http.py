@@ -32,6 +32,7 @@ USER_AGENT = f"lorabake/{__version__} (+local LoRA trainer)"
 MAX_REDIRECTS = 5
 MAX_JSON = 8 * 2**20  # bytes
 CHUNK = 256 * 1024  # bytes; what a break in the connection can cost
+SLOW_CHUNK = 2.0  # seconds after which a smaller piece is handed on, so that drops are noticed
 LONGEST_WAIT = 120.0  # seconds; a site that asks for more is asked again by the user, later
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -78,19 +79,24 @@ class Answer:
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """The body in pieces of at most `size` bytes; ConnectionBroken when it ends too early."""
-        source = self._response.iter_content(size)
-        while True:
-            broken = False
-            chunk = b""
-            try:
-                chunk = next(source, b"")
-            except (requests.RequestException, HTTPError, OSError):
-                broken = True
+        going = True
+        while going:
+            chunk, broken = bytearray(), False
+            until = time.monotonic() + SLOW_CHUNK
+            while len(chunk) < size and time.monotonic() < until:
+                try:
+                    piece = self._response.raw.read1(size - len(chunk))
+                except (requests.RequestException, HTTPError, OSError, ValueError):
+                    broken = True
+                    break
+                if not piece:
+                    going = False
+                    break
+                chunk += piece
+            if chunk:
+                yield bytes(chunk)
             if broken:  # raised out here, so that nothing hangs on it that knows the address
                 raise ConnectionBroken(f"The connection to {self.host} broke off. Try again.")
-            if not chunk:
-                return
-            yield chunk
 
     def read(self, limit: int) -> bytes:
         """The whole body, if it is no longer than `limit` bytes."""
@@ -109,7 +115,9 @@ class Web:
     """A patient and polite visitor of sites; may be shared by threads.
 
     pace: least seconds between two requests to one host. timeout: seconds to connect, and to wait
-    for the next bytes. tries: how often a busy or unreachable site is asked in all.
+    for the next bytes. tries: how often a busy or unreachable site is asked in all. on_wait: told the
+    seconds and the host before a busy one is asked again. allowed: which hosts may be visited, also
+    those that a redirect leads to.
     """
 
     pace: float = 0.0
@@ -117,6 +125,8 @@ class Web:
     tries: int = 5
     backoff: float = 1.0
     should_stop: Callable[[], bool] = lambda: False
+    on_wait: Callable[[float, str], None] = lambda seconds, host: None
+    allowed: Callable[[str], bool] = lambda host: True
     _session: requests.Session = field(default_factory=lambda: _session(), repr=False)
     _next: dict[str, float] = field(default_factory=dict, repr=False)
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -138,6 +148,8 @@ class Web:
         home = _origin(url)
         for hop in range(MAX_REDIRECTS + 1):
             check_address(url)
+            if not self.allowed(_host(url)):
+                raise NetworkError(f"{_host(url)} is no host of this site, so it was not visited.")
             sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
             if key is not None and _origin(url) == home:
                 sent |= key.headers()
@@ -203,6 +215,7 @@ class Web:
                         response.status_code,
                         host,
                     )
+            self.on_wait(wait, host)
             self.pause(wait)
         raise NetworkError(
             f"{host} could not be reached. Check the connection to the internet, and try again."

@@ -112,6 +112,19 @@ def load_alpha(path: Path) -> NDArray[np.uint8]:
     return _pixels(path, {"do": "alpha"}, 1)[:, :, 0]
 
 
+def load_small(path: Path, side: int) -> RGB:
+    """(h, w, 3) uint8, upright, on white, at most `side` px a side; never enlarged.
+
+    A JPEG is shrunk while it is decoded, which takes a fraction of the time.
+    """
+    return _pixels(path, {"do": "small", "side": side}, 3)
+
+
+def load_square(path: Path, side: int) -> RGB:
+    """(side, side, 3) uint8: upright, on white, padded with white to a square, resized (bicubic)."""
+    return _pixels(path, {"do": "square", "side": side}, 3)
+
+
 def matte_colour(text: str) -> tuple[int, int, int]:
     """`#rrggbb` as three numbers; raises RecipeError for anything else."""
     if not _COLOUR.fullmatch(text):

@@ -10,10 +10,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lorabake.core import image
 from lorabake.core.errors import ImageError
@@ -31,12 +32,31 @@ MIGRATIONS = (
         format TEXT NOT NULL, frames INTEGER NOT NULL, mode TEXT NOT NULL, notes TEXT NOT NULL
     ) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE taggers (
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+        labels BLOB NOT NULL, used REAL NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE scores (
+        tagger INTEGER NOT NULL, sha256 BLOB NOT NULL, found BLOB NOT NULL,
+        UNIQUE (tagger, sha256)
+    )
+    """,
+    """
+    CREATE TABLE facts (
+        kind TEXT NOT NULL, sha256 BLOB NOT NULL, found BLOB NOT NULL, PRIMARY KEY (kind, sha256)
+    )
+    """,
 )
+_AT_ONCE = 500  # variables in one question; old SQLites allow 999
 _BUSY = 5.0  # seconds to wait for another process that writes
 
 
 class Index:
-    """Facts about picture files, kept by (path, size, time of change); thumbnails by content."""
+    """Facts about picture files, kept by (path, size, time of change); by content: thumbnails and
+    what taggers said of them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,6 +95,90 @@ class Index:
             small.parent.mkdir(parents=True, exist_ok=True)
             atomic_write_bytes(small, data)
         return small
+
+    def keep_tagger(self, key: str, name: str, labels: Sequence[tuple[str, str]]) -> None:
+        """Remember a tagger's list (names and categories), and that it was used just now."""
+        packed = zlib.compress(json.dumps(labels).encode())
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                database.execute(
+                    "INSERT INTO taggers (key, name, labels, used) VALUES (?,?,?,?)"
+                    " ON CONFLICT (key) DO UPDATE SET name = excluded.name,"
+                    " labels = excluded.labels, used = excluded.used",
+                    (key, name, packed, time.time()),
+                )
+
+        self._do(write, None)
+
+    def taggers(self) -> list[tuple[str, str]]:
+        """(key, name) of those that probabilities may be kept of, the last used first."""
+        question = "SELECT key, name FROM taggers ORDER BY used DESC, id DESC"
+        return self._do(lambda database: database.execute(question).fetchall(), [])
+
+    def tagger_labels(self, key: str) -> list[tuple[str, str]]:
+        """(name, category) by position in the tagger's list; [] when it is not known."""
+
+        def look(database: sqlite3.Connection) -> list[tuple[str, str]]:
+            row = database.execute("SELECT labels FROM taggers WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return []
+            return [(str(name), str(category)) for name, category in _unpacked(row[0])]
+
+        return self._do(look, [])
+
+    def keep_scores(self, tagger: str, found: Mapping[str, bytes]) -> bool:
+        """Keep what a tagger said of pictures (by sha256); False when it could not be written."""
+        rows = [(bytes.fromhex(sha), data, tagger) for sha, data in found.items()]
+
+        def write(database: sqlite3.Connection) -> bool:
+            with database:
+                database.executemany(
+                    "INSERT OR REPLACE INTO scores SELECT id, ?, ? FROM taggers WHERE key = ?", rows
+                )
+            return True
+
+        return self._do(write, False)
+
+    def scores(self, tagger: str, shas: Iterable[str]) -> dict[str, bytes]:
+        """What `keep_scores` was given, for those of these pictures that have it."""
+        question = (
+            "SELECT sha256, found FROM scores"
+            " WHERE tagger = (SELECT id FROM taggers WHERE key = ?) AND sha256 IN "
+        )
+        return self._by_content(question, tagger, shas)
+
+    def keep_facts(self, kind: str, found: Mapping[str, bytes]) -> bool:
+        """Keep what was computed from pictures (by sha256); False when it could not be written.
+
+        kind: what it is, with a number that changes with the way it is computed ("blur-2").
+        """
+        rows = [(kind, bytes.fromhex(sha), data) for sha, data in found.items()]
+
+        def write(database: sqlite3.Connection) -> bool:
+            with database:
+                database.executemany("INSERT OR REPLACE INTO facts VALUES (?,?,?)", rows)
+            return True
+
+        return self._do(write, False)
+
+    def facts(self, kind: str, shas: Iterable[str]) -> dict[str, bytes]:
+        """What `keep_facts` was given, for those of these pictures that have it."""
+        question = "SELECT sha256, found FROM facts WHERE kind = ? AND sha256 IN "
+        return self._by_content(question, kind, shas)
+
+    def _by_content(self, question: str, key: str, shas: Iterable[str]) -> dict[str, bytes]:
+        wanted = [bytes.fromhex(sha) for sha in dict.fromkeys(shas)]
+
+        def look(database: sqlite3.Connection) -> dict[str, bytes]:
+            found: dict[str, bytes] = {}
+            for start in range(0, len(wanted), _AT_ONCE):
+                some = wanted[start : start + _AT_ONCE]
+                rows = database.execute(f"{question} ({','.join('?' * len(some))})", (key, *some))
+                found |= {sha.hex(): data for sha, data in rows}
+            return found
+
+        return self._do(look, {})
 
     def close(self) -> None:
         with self._lock:
@@ -141,6 +245,17 @@ class Index:
 def _info(row: tuple[int, int, str, int, str, str, str]) -> ImageInfo:
     width, height, kind, frames, mode, notes, sha256 = row
     return ImageInfo(width, height, kind, frames, mode, tuple(json.loads(notes)), sha256)
+
+
+def _unpacked(data: bytes) -> list[Any]:
+    """A list that was kept; ValueError when it is damaged."""
+    try:
+        pairs = json.loads(zlib.decompress(data))
+    except zlib.error as error:
+        raise ValueError("a kept list is damaged") from error
+    if not isinstance(pairs, list) or not all(isinstance(p, list) and len(p) == 2 for p in pairs):
+        raise ValueError("a kept list is damaged")
+    return pairs
 
 
 def _is_passing(error: Exception) -> bool:

@@ -41,7 +41,15 @@ from lorabake.core.worker import ATTEMPT_VARIABLE, EXIT_BUSY, last_word
 from lorabake.core.workspace import Workspace
 
 # The only modules a job may be. A job's file names a key of these, never a module.
-KINDS: Mapping[str, str] = MappingProxyType({"train": "lorabake.train", "grid": "lorabake.grid"})
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "train": "lorabake.train",
+        "grid": "lorabake.grid",
+        "tag": "lorabake.tag",
+        "grab": "lorabake.collect",
+        "enhance": "lorabake.enhance",
+    }
+)
 
 DIED_EARLY = "The job ended before it began to work. The last lines of its log say why."
 DIED_SILENT = "The job ended without saying why. The last lines of its log may."

@@ -85,7 +85,8 @@ class Queue:
             known = {*state.waiting, state.active}
             lost = []
             for project in self.workspace.projects():
-                for run in self.workspace.project(project).runs():
+                home = self.workspace.project(project)
+                for run in (*home.runs(), *home.jobs()):
                     lost += [job for job in _unclaimed(run) if job[1] not in known]
             state.waiting += [place for _, place in sorted(lost)]
 

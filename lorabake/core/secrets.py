@@ -18,6 +18,17 @@ from lorabake.core.files import disk_full_as_sentence, read_json, replace, tempo
 
 CONFIG_VARIABLE = "LORABAKE_CONFIG"
 SERVICES = {"huggingface": "Hugging Face", "civitai": "Civitai"}
+BOARDS = {  # accounts of boorus; kept as "user:key"
+    "gelbooru": "Gelbooru",
+    "rule34": "Rule34",
+    "danbooru": "Danbooru",
+    "safe-danbooru": "Safebooru (Danbooru)",
+    "e621": "e621",
+    "e926": "e926",
+    "yandere": "yande.re",
+    "konachan": "Konachan",
+}
+_KNOWN = SERVICES | BOARDS
 MAX_KEY = 500  # characters
 _ONLY_ME = 0o600
 
@@ -61,7 +72,7 @@ def write_key(service: str, key: str) -> None:
     service, key = _known(service), key.strip()
     if key and not (key.isascii() and key.isprintable() and " " not in key and len(key) <= MAX_KEY):
         raise WorkspaceError(
-            f"This does not look like a key of {SERVICES[service]}: a key is one word of letters "
+            f"This does not look like a key of {_KNOWN[service]}: a key is one word of letters "
             "and digits. Copy it again from the site's account page."
         )
     keys = {name: text for name, text in _read().items() if name != service}
@@ -69,8 +80,8 @@ def write_key(service: str, key: str) -> None:
 
 
 def _known(service: str) -> str:
-    if service not in SERVICES:
-        raise WorkspaceError(f"There are keys for {' and '.join(SERVICES)} only.")
+    if service not in _KNOWN:
+        raise WorkspaceError(f"There are keys for {', '.join(_KNOWN)} only.")
     return service
 
 
@@ -89,7 +100,7 @@ def _read() -> dict[str, str]:
         raise WorkspaceError(f"{path} is damaged. Delete it and enter your keys again.") from None
     if not isinstance(keys, dict):
         raise WorkspaceError(f"{path} is damaged. Delete it and enter your keys again.")
-    return {name: text for name, text in keys.items() if name in SERVICES and isinstance(text, str)}
+    return {name: text for name, text in keys.items() if name in _KNOWN and isinstance(text, str)}
 
 
 def _write(keys: Mapping[str, str]) -> None:

@@ -31,7 +31,7 @@ class SettingField:
     """What a form, a file and a help page need to know about one setting.
 
     type: "bool", "int", "float", "floats" (a tuple of numbers), "str" or "table" (free pairs,
-    checked by whoever owns them). minimum and maximum are inclusive.
+    checked by whoever owns them). minimum and maximum are inclusive. longest: characters of a text.
     """
 
     name: str
@@ -44,6 +44,7 @@ class SettingField:
     minimum: float | None
     maximum: float | None
     more: bool
+    longest: int = MAX_TEXT
 
 
 def setting(
@@ -56,11 +57,12 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     more: bool = False,
+    longest: int = MAX_TEXT,
 ) -> Any:
     """A dataclass field that carries its own label, help and limits.
 
     choices may be a function, so that a registry is asked only when somebody looks.
-    more: a rare setting, folded away on the page.
+    more: a rare setting, folded away on the page. longest: characters, of a text.
     """
     about = {
         "label": label,
@@ -70,6 +72,7 @@ def setting(
         "minimum": minimum,
         "maximum": maximum,
         "more": more,
+        "longest": longest,
     }
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=about)
@@ -98,6 +101,7 @@ def _describe(f: Field[Any], hint: Any) -> SettingField:
         minimum=about["minimum"],
         maximum=about["maximum"],
         more=about["more"],
+        longest=about["longest"],
     )
 
 
@@ -143,9 +147,11 @@ def checked(spec: SettingField, value: Any, where: str = "") -> Any:
         value = {"true": "on", "false": "off"}.get(str(value).lower(), value)
     try:
         result = _READERS[spec.type](value)
+        if isinstance(result, str) and len(result) > spec.longest:
+            raise ValueError(value)
     except (TypeError, ValueError, OverflowError):
         raise RecipeError(
-            f"{spec.label} ({place}) cannot be {_shown(value)!r}; it wants {_WANTS[spec.type]}."
+            f"{spec.label} ({place}) cannot be {_shown(value)!r}; it wants {_wants(spec)}."
         ) from None
     if spec.choices and result not in spec.choices:
         raise RecipeError(
@@ -159,6 +165,11 @@ def checked(spec: SettingField, value: Any, where: str = "") -> Any:
             f"{spec.label} ({place}) cannot be {_shown(value)}; it wants {_limits(spec)}."
         )
     return result
+
+
+def _wants(spec: SettingField) -> str:
+    about = f" of at most {spec.longest} characters" if spec.type == "str" else ""
+    return _WANTS[spec.type] + about
 
 
 def _shown(value: Any) -> str:
@@ -225,7 +236,7 @@ def _read_str(value: Any) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise TypeError(value)
     text = str(value)
-    if len(text) > MAX_TEXT or "\0" in text:
+    if "\0" in text:
         raise ValueError(value)
     return text
 
@@ -249,6 +260,6 @@ _WANTS = {
     "int": "a whole number",
     "float": "a number",
     "floats": "numbers with commas between them",
-    "str": f"a text of at most {MAX_TEXT} characters",
+    "str": "a text",
     "table": "a table of names and values",
 }

@@ -95,11 +95,15 @@ def job_process(
 
 
 def run_job(
-    folder: Path, work: Callable[[JobProcess], Mapping[str, Any] | None], *, kind: str = "train"
+    folder: Path,
+    work: Callable[[JobProcess], Mapping[str, Any] | None],
+    *,
+    kind: str = "train",
+    heavy: bool = True,
 ) -> int:
     """The whole of a worker's `main`: do the work as a job, print what went wrong, give exit code."""
     try:
-        with job_process(folder, kind=kind) as job:
+        with job_process(folder, kind=kind, heavy=heavy) as job:
             job.result.update(work(job) or {})
     except BusyError as error:
         return _leave(str(error), EXIT_BUSY)

@@ -24,6 +24,7 @@ from lorabake.core.files import (
     sync_folder,
     temporary_beside,
 )
+from lorabake.core.history import close_history
 from lorabake.core.importing import ImportReport, import_images
 from lorabake.core.index import Index
 from lorabake.core.lock import folder_lock
@@ -34,6 +35,7 @@ from lorabake.core.status import is_running
 VARIABLE = "LORABAKE_WORKSPACE"
 FORMAT = 1
 MAX_SETTINGS = 256 * 1024  # bytes
+_KEPT_JOBS = 10  # of a kind and a project
 MAX_PATH = 240  # characters; Windows stops at 260, and the rest is for names of files
 
 
@@ -51,6 +53,11 @@ class Project:
     @property
     def runs_dir(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """Jobs that are no bakes, such as tagging; nothing in it is needed once they are done."""
+        return self.root / "jobs"
 
     @property
     def trash_dir(self) -> Path:
@@ -108,6 +115,23 @@ class Project:
             run = self.run(free)
             run.folder.mkdir()
         return run
+
+    def jobs(self) -> list[Run]:
+        """All jobs that are no bakes, the oldest first."""
+        return [Run(inside(self.jobs_dir, name)) for name in _folders(self.jobs_dir)]
+
+    def create_job(self, kind: str) -> Run:
+        """A new folder `tag-1`, `tag-2`, …; of those that are over, only the last few are kept."""
+        self.jobs_dir.mkdir(exist_ok=True)
+        with folder_lock(self.jobs_dir):
+            mine = [run for run in self.jobs() if run.name.rpartition("-")[0] == kind]
+            numbers = [int(n) for run in mine if (n := run.name.rpartition("-")[2]).isdecimal()]
+            for run in mine[:-_KEPT_JOBS]:
+                if run.status().is_over:
+                    shutil.rmtree(run.folder, ignore_errors=True)
+            new = Run(inside(self.jobs_dir, f"{kind}-{max(numbers, default=0) + 1}"))
+            new.folder.mkdir()
+        return new
 
     def delete_run(self, name: str) -> TrashEntry:
         _refuse_running([self.run(name)])
@@ -206,7 +230,8 @@ class Workspace:
 
     def delete_project(self, name: str) -> TrashEntry:
         project = self.project(name)
-        _refuse_running(project.runs())
+        _refuse_running([*project.runs(), *project.jobs()])
+        close_history(project.dataset_dir)
         return move_to_trash(project.root, self.trash_dir)
 
     def runs_dir(self, project: str) -> Path:
@@ -264,8 +289,9 @@ class Workspace:
             sweep_temporaries(project.root)
             for concept in project.concepts():
                 sweep_temporaries(project.dataset_dir / concept)
-            for run in _folders(project.runs_dir):
-                sweep_temporaries(project.runs_dir / run)
+            for folder in (project.runs_dir, project.jobs_dir):
+                for run in _folders(folder):
+                    sweep_temporaries(folder / run)
 
     def _new_project(self, name: str) -> _NewFolder:
         target = inside(self.projects_dir, name)

@@ -1,10 +1,7 @@
-"""Captions: whichever editor wrote them, and two windows cannot overwrite one another."""
+"""Captions: whichever editor wrote them, read, and written back in its way."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,13 +10,14 @@ from hypothesis import strategies as st
 
 from lorabake.core.caption import (
     Caption,
-    StaleCaption,
     caption_lines,
     caption_path,
+    clean_text,
+    encode_like,
     parse_caption,
     read_caption,
-    save_caption,
     text_hash,
+    with_tags,
 )
 from lorabake.core.errors import DatasetError
 
@@ -72,9 +70,6 @@ def test_what_is_no_caption_is_refused(tmp_path: Path, raw: bytes, why: str) -> 
     path.write_bytes(raw)
     with pytest.raises(DatasetError, match=why):
         read_caption(path)
-    with pytest.raises(DatasetError, match=why):
-        save_caption(tmp_path / "1.png", "mine", text_hash(""))
-    assert path.read_bytes() == raw
 
 
 def test_a_folder_in_the_place_of_a_caption_is_a_sentence(tmp_path: Path) -> None:
@@ -84,101 +79,95 @@ def test_a_folder_in_the_place_of_a_caption_is_a_sentence(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("raw", "saved"),
+    ("raw", "written"),
     [
         (b"a, b\r\nsecond\r\n", b"a, c\r\nsecond\r\n"),
         (b"a, b\n", b"a, c\nsecond\n"),
         (b"a, b", b"a, c\nsecond"),
-        (b"\xef\xbb\xbfa, b", b"a, c\nsecond"),
+        (b"a\rb\r", b"a, c\rsecond\r"),
+        (b"\xef\xbb\xbfa, b", b"\xef\xbb\xbfa, c\nsecond"),
+        ("\ufeffa, b\r\n".encode("utf-16-le"), "\ufeffa, c\r\nsecond\r\n".encode("utf-16-le")),
+        ("\ufeffa, b".encode("utf-16-be"), "\ufeffa, c\nsecond".encode("utf-16-be")),
+        (b"a\0b", b"a, c\nsecond"),
+        (b"", b"a, c\nsecond"),
         (None, b"a, c\nsecond"),
     ],
 )
-def test_saving_keeps_line_ends(tmp_path: Path, raw: bytes | None, saved: bytes) -> None:
-    image, path = tmp_path / "1.png", tmp_path / "1.txt"
-    if raw is not None:
-        path.write_bytes(raw)
-    now = save_caption(image, "a, c\nsecond", read_caption(path).hash)
-    assert path.read_bytes() == saved
-    assert now == read_caption(path).hash
+def test_a_new_text_is_written_in_the_files_own_way(raw: bytes | None, written: bytes) -> None:
+    assert encode_like(raw, "a, c\nsecond") == written
 
 
-def test_a_stale_caption_is_answered_with_both_texts(tmp_path: Path) -> None:
-    image, path = tmp_path / "1.png", tmp_path / "1.txt"
-    path.write_text("kafka", encoding="utf-8")
-    first = second = read_caption(path).hash
-    save_caption(image, "kafka, smile", first)
-    with pytest.raises(StaleCaption, match="changed elsewhere") as caught:
-        save_caption(image, "kafka, hat", second)
-    stale = caught.value
-    assert (stale.disk_text, stale.my_text) == ("kafka, smile", "kafka, hat")
-    assert path.read_text(encoding="utf-8") == "kafka, smile"
-    save_caption(image, "kafka, smile, hat", stale.disk_hash)
-    assert path.read_text(encoding="utf-8") == "kafka, smile, hat"
-    assert save_caption(image, "kafka, smile, hat", first), "both wrote the same: no conflict"
+def test_other_encodings_stay_as_long_as_the_letters_fit() -> None:
+    japanese = "カフカ, 笑顔".encode("cp932")
+    assert encode_like(japanese, "笑顔, カフカ") == "笑顔, カフカ".encode("cp932")
+    assert encode_like(japanese, "笑顔, café") == "笑顔, café".encode()
+    western = "café, smile".encode("cp1252")
+    assert encode_like(western, "smile, café") == "smile, café".encode("cp1252")
+    # These letters of Windows would be read as Japanese ones.
+    assert encode_like(western, "é±") == "é±".encode()
 
 
-def test_saving_nothing_new_writes_nothing(tmp_path: Path) -> None:
-    save_caption(tmp_path / "1.png", "", text_hash(""))
-    assert not (tmp_path / "1.txt").exists()
+def test_what_was_not_edited_keeps_every_byte() -> None:
+    raw = b"\xef\xbb\xbfa ,b\r\nsecond\nthird\r\n"
+    assert encode_like(raw, "a ,b\nsecond\nthird") == raw
+    assert encode_like(raw, "a ,b\r\nsecond\r\nthird") == raw
+    assert encode_like(b"a\n", "") == b""
+    twice_marked = b"\xef\xbb\xbf" * 2
+    assert encode_like(twice_marked, "\ufeff") == twice_marked
+
+
+def test_what_no_caption_can_hold_is_refused_or_replaced() -> None:
     with pytest.raises(DatasetError, match="NUL"):
-        save_caption(tmp_path / "1.png", "a\0", text_hash(""))
+        encode_like(None, "a\0")
     with pytest.raises(DatasetError, match="64 KiB"):
-        save_caption(tmp_path / "1.png", "a" * 70_000, text_hash(""))
+        encode_like(None, "a" * 70_000)
+    assert encode_like(None, "half \ud83d") == "half \ufffd".encode()
+    assert encode_like(None, "whole \ud83d\ude00") == "whole 😀".encode()
 
 
-EDIT = """
-import sys; from pathlib import Path
-from lorabake.core.caption import StaleCaption, read_caption, save_caption
-image, who, done = Path(sys.argv[1]), sys.argv[2], 0
-while done < 25:
-    found = read_caption(image.with_suffix(".txt"))
-    try:
-        save_caption(image, f"{found.text}, {who}{done}", found.hash)
-        done += 1
-    except StaleCaption:
-        pass
-"""
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp932", "cp1252", "latin-1")
 
 
-def test_no_edit_is_lost_between_processes_and_threads(tmp_path: Path) -> None:
-    """Each adds its tags, and begins again when somebody else was faster."""
-    image = tmp_path / "1.png"
-    root = Path(__file__).parents[2]
-    others = [
-        subprocess.Popen([sys.executable, "-c", EDIT, str(image), who], cwd=root) for who in "ab"
-    ]
-
-    def edit(who: str) -> None:
-        done = 0
-        while done < 25:
-            found = read_caption(caption_path(image))
-            try:
-                save_caption(image, f"{found.text}, {who}{done}", found.hash)
-                done += 1
-            except StaleCaption:
-                continue
-
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(edit, "cd"))
-    assert [other.wait(60) for other in others] == [0, 0]
-    tags = read_caption(caption_path(image)).caption.tags
-    assert sorted(tags) == sorted(f"{who}{number}" for who in "abcd" for number in range(25))
-
-
-@given(st.text())
-@settings(max_examples=150, deadline=None)
-def test_any_text_that_is_saved_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, text: str
+@given(st.text(), st.text(), st.sampled_from(ENCODINGS), st.sampled_from(["\n", "\r\n", "\r"]))
+@settings(max_examples=400, deadline=None)
+def test_any_text_that_is_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, old: str, text: str, encoding: str, newline: str
 ) -> None:
-    image = tmp_path_factory.getbasetemp() / "any.png"
-    caption_path(image).unlink(missing_ok=True)
-    try:
-        now = save_caption(image, text, text_hash(""))
-    except DatasetError:
-        assert "\0" in text
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    raw = old.replace("\n", newline).encode(encoding, "replace")
+    if "\0" in text:
         return
-    if text:
-        assert read_caption(caption_path(image)).hash == now
+    path.write_bytes(encode_like(raw, clean_text(text)))
+    read = read_caption(path)
+    assert read.text == clean_text(text)
+    assert read.hash == text_hash(clean_text(text))
+    assert read.raw == path.read_bytes()
+    assert encode_like(read.raw, read.text) == read.raw, "nothing new writes nothing new"
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_file_that_is_read_is_written_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "bytes.txt"
+    path.write_bytes(raw)
+    try:
+        text = read_caption(path).text
+    except DatasetError:
+        return
+    assert encode_like(raw, text) == raw
+
+
+@given(st.text(), st.lists(st.text(alphabet="ab _(", min_size=1, max_size=5), max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_other_tags_leave_the_other_lines(text: str, words: list[str]) -> None:
+    tags = parse_caption(", ".join(words)).tags
+    changed = with_tags(text, tags)
+    if tags:
+        assert parse_caption(changed).tags == tags
+        assert caption_lines(changed)[1:] == caption_lines(text)[1:]
+    assert with_tags("x\n\na, b\nc\n", ("d",)) == "d\n\na, b\nc\n"
 
 
 @given(st.text())
@@ -197,3 +186,17 @@ def test_the_caption_lies_beside_its_picture() -> None:
     assert caption_path(Path("x/a.b.png")) == Path("x/a.b.txt")
     assert caption_path(Path("x/a.png"), ".caption") == Path("x/a.caption")
     assert parse_caption(LONG_EARS).text == LONG_EARS
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "x, y"),
+        ("a, b", "x, y"),
+        ("\n\na\nb", "\n\nx, y\nb"),
+        ("  \n", "x, y"),
+        ("a\n\nb\n", "x, y\n\nb\n"),
+    ],
+)
+def test_only_the_trained_line_is_replaced(text, expected):
+    assert with_tags(text, ["x", "y"]) == expected

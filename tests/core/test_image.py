@@ -25,6 +25,7 @@ from lorabake.core.errors import ImageError, RecipeError
 from lorabake.core.image import (
     load_alpha,
     load_rgb,
+    load_small,
     probe,
     probe_many,
     resize_cover,
@@ -425,3 +426,17 @@ def test_the_cut_may_be_anywhere() -> None:
     rgb = np.arange(30, dtype=np.uint8).reshape(1, 10, 3)
     assert resize_cover(rgb, resized=(10, 1), bucket=(4, 1), corner=(6, 0))[0, 0, 0] == 18
     assert resize_cover(rgb, resized=(10, 1), bucket=(4, 1))[0, 0, 0] == 9
+
+
+def test_a_small_copy_is_upright_on_white_and_never_enlarged(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    halves = Image.new("RGB", (1600, 800), "red")
+    halves.paste("blue", (0, 0, 800, 800))
+    halves.save(tmp_path / "a.jpg", exif=turned)
+    small = load_small(tmp_path / "a.jpg", 100)
+    assert small.shape == (100, 50, 3)
+    assert small[10, 25, 2] > 200
+    assert small[90, 25, 0] > 200, "turned to the right: what was left is above"
+    Image.new("RGBA", (8, 4), (0, 0, 0, 0)).save(tmp_path / "b.png")
+    assert load_small(tmp_path / "b.png", 100).tolist() == [[[255, 255, 255]] * 8] * 4

@@ -136,3 +136,14 @@ def test_file_names_that_are_not_text(index: Index, tmp_path: Path) -> None:
     assert index.probe(path).width == 5
     assert index.probe(path).width == 5
     index.close()
+
+
+def test_facts_are_kept_by_kind_and_content(index: Index) -> None:
+    shas = [f"{number:064x}" for number in range(1_200)]
+    assert index.keep_facts("blur-1", {sha: sha.encode() for sha in shas})
+    assert index.keep_facts("other-1", {shas[0]: b"other"})
+    assert index.facts("blur-1", [*shas, "ff" * 32]) == {sha: sha.encode() for sha in shas}
+    assert index.facts("other-1", shas[:2]) == {shas[0]: b"other"}
+    index.keep_facts("other-1", {shas[0]: b"newer"})
+    assert index.facts("other-1", shas[:1]) == {shas[0]: b"newer"}
+    index.close()

@@ -53,8 +53,8 @@ def test_what_cannot_be_a_key_is_refused_without_saying_it(text: str) -> None:
     assert text not in str(refused.value)
 
 
-def test_there_are_keys_for_two_sites_only() -> None:
-    with pytest.raises(WorkspaceError, match="huggingface and civitai"):
+def test_there_are_keys_for_known_sites_only() -> None:
+    with pytest.raises(WorkspaceError, match="huggingface, civitai, gelbooru"):
         read_key("../../etc/passwd")
 
 
