@@ -34,24 +34,26 @@ def tokenizer_g() -> CLIPTokenizer:
 def _build(pad: str) -> CLIPTokenizer:
     from transformers import CLIPTokenizer
 
-    merges = _merges()
     return CLIPTokenizer(
-        vocab=_vocabulary(merges), merges=merges, pad_token=pad, model_max_length=MAX_TOKENS
+        vocab=clip_vocabulary(),
+        merges=clip_merges(),
+        pad_token=pad,
+        model_max_length=MAX_TOKENS,
     )
 
 
 @functools.cache
-def _merges() -> list[tuple[str, str]]:
+def clip_merges() -> list[tuple[str, str]]:
     """The byte-pair merges, best first."""
     with gzip.open(MERGES_FILE, "rt", encoding="utf-8") as file:
         return [(left, right) for left, right in (line.split() for line in file)]
 
 
-def _vocabulary(merges: list[tuple[str, str]]) -> dict[str, int]:
+def clip_vocabulary() -> dict[str, int]:
     """Token to id: bytes, bytes at a word's end, merges in order, then the two special tokens."""
     symbols = _byte_symbols()
     tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols)]
-    tokens += ["".join(pair) for pair in merges]
+    tokens += ["".join(pair) for pair in clip_merges()]
     tokens += [START, END]
     return {token: index for index, token in enumerate(tokens)}
 

@@ -5,6 +5,7 @@ Downloads are in `shelf.download` and `shelf.jobs`, which load network libraries
 
 from lorabake.engine.shelf.find import ShelfModel, find_models, hash_of, remembered_models
 from lorabake.engine.shelf.known import KNOWN, KnownModel
+from lorabake.engine.shelf.look import tag_list_of
 from lorabake.engine.shelf.places import add_folder, added_folders, places, remove_folder
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "places",
     "remembered_models",
     "remove_folder",
+    "tag_list_of",
 ]

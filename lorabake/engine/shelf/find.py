@@ -12,6 +12,7 @@ from typing import Any
 from lorabake.core.errors import LorabakeError, ModelFileError, WorkspaceError
 from lorabake.core.files import MIB, atomic_write_json, read_json
 from lorabake.core.names import name_key
+from lorabake.core.vocabulary.places import TAGGER_LIST, remember_tagger_lists
 from lorabake.core.workspace import Workspace
 from lorabake.engine.base_hash import hash_memory, identify_base, weights_file
 from lorabake.engine.checkpoint_file import refuse_pickle
@@ -88,6 +89,7 @@ def find_models(
                 models.append(model)
     models = _with_own_names(models)
     _remember(workspace, facts, models)
+    remember_tagger_lists(workspace, map(_tag_list, (m for m in models if m.kind == "tagger")))
     return [model for model in models if kinds is None or model.kind in kinds]
 
 
@@ -103,6 +105,11 @@ def remembered_models(
             if (kinds is None or model.kind in kinds) and model.path.exists():
                 models.append(model)
     return models
+
+
+def memory_path(workspace: Workspace) -> Path:
+    """The file that `remembered_models` reads; there is none before the first look."""
+    return workspace.cache_dir / _CACHE_NAME
 
 
 def hash_of(workspace: Workspace, model: ShelfModel) -> str:
@@ -191,7 +198,7 @@ def _read_memory(workspace: Workspace) -> dict[str, dict[str, Any]]:
 
 def _read_cache(workspace: Workspace) -> dict[str, Any]:
     with suppress(OSError, WorkspaceError):
-        record = read_json(workspace.cache_dir / _CACHE_NAME, limit=_MAX_CACHE)
+        record = read_json(memory_path(workspace), limit=_MAX_CACHE)
         if isinstance(record, dict) and record.get("format") == _FORMAT:
             return record
     return {}
@@ -201,7 +208,13 @@ def _remember(workspace: Workspace, facts: Mapping[str, Any], models: Iterable[S
     listed = [{**asdict(model), "path": _text(model.path)} for model in models]
     record = {"format": _FORMAT, "facts": dict(facts), "models": listed}
     with suppress(OSError, WorkspaceError):  # only a memory
-        atomic_write_json(workspace.cache_dir / _CACHE_NAME, record, limit=_MAX_CACHE)
+        atomic_write_json(memory_path(workspace), record, limit=_MAX_CACHE)
+
+
+def _tag_list(tagger: ShelfModel) -> Path:
+    """The list of tags that a tagger comes with: in its folder, or beside its file."""
+    path = tagger.path
+    return path.with_suffix(".csv") if path.suffix == ".onnx" else path / TAGGER_LIST
 
 
 def _text(path: Path) -> str:

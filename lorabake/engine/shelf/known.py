@@ -15,6 +15,7 @@ from lorabake.core.registry import unknown_name
 SEE_PAGE = "see its page"
 _FAIR = "Fair AI Public License 1.0-SD"
 _TAGGER_FILES = ("model.onnx", "selected_tags.csv")
+_OLDER = "An older list of tags; for captions like those of older LoRAs."
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,15 @@ KNOWN: tuple[KnownModel, ...] = (
         sha256="735e4c3a447a3255760d7f86845f09f937809baa529c17370d83e4c3758f3c75",
     ),
     _tagger("wd-eva02-large-tagger-v3", "WD tagger v3, EVA02 large", 1205, "The most exact one."),
-    _tagger("wd-vit-tagger-v3", "WD tagger v3, ViT", 362, "Quick, and good on a processor alone."),
+    _tagger("wd-vit-tagger-v3", "WD tagger v3, ViT", 361, "Quick, and good on a processor alone."),
+    _tagger("wd-swinv2-tagger-v3", "WD tagger v3, SwinV2", 446, "A little more exact than ViT."),
+    _tagger("wd-convnext-tagger-v3", "WD tagger v3, ConvNeXt", 377, "As quick as ViT."),
+    _tagger("wd-vit-large-tagger-v3", "WD tagger v3, ViT large", 1206, "Between ViT and EVA02."),
+    _tagger("wd-v1-4-vit-tagger-v2", "WD tagger v1.4, ViT", 373, _OLDER),
+    _tagger("wd-v1-4-convnext-tagger-v2", "WD tagger v1.4, ConvNeXt", 388, _OLDER),
+    _tagger("wd-v1-4-convnextv2-tagger-v2", "WD tagger v1.4, ConvNeXt V2", 388, _OLDER),
+    _tagger("wd-v1-4-swinv2-tagger-v2", "WD tagger v1.4, SwinV2", 387, _OLDER),
+    _tagger("wd-v1-4-moat-tagger-v2", "WD tagger v1.4, MOAT", 326, _OLDER),
     KnownModel(
         name="4x-animesharp",
         title="4x-AnimeSharp",

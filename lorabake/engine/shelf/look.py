@@ -138,7 +138,7 @@ def _file(entry: os.DirEntry[str], where: str) -> Candidate | None:
         name, form = path.name, "upscaler"
     elif suffix in PICKLES:
         name, form = path.name, "pickle"
-    elif suffix == ".onnx" and _is_tag_list(path.with_suffix(".csv")):
+    elif suffix == ".onnx" and tag_list_of(path) is not None:
         name, form = path.stem, "tagger"
     else:
         return None
@@ -146,6 +146,23 @@ def _file(entry: os.DirEntry[str], where: str) -> Candidate | None:
     if form == "pickle" and stat.st_size < _SMALL:
         return None
     return Candidate(name, path, form, where, stat.st_size, stat.st_mtime_ns)
+
+
+def tag_list_of(model: Path) -> Path | None:
+    """The list of tags of a tagger: of a folder, or of a file; None when it has none.
+
+    Beside a file it has its name, or, as Dataset Processor has it, "…Tags.csv" beside
+    "…Model.onnx"; `model.onnx` comes with `selected_tags.csv`.
+    """
+    if model.is_dir():
+        names = [_TAGS]
+        model = model / "model.onnx"
+    else:
+        names = [f"{model.stem}.csv", *([_TAGS] if model.name == "model.onnx" else [])]
+        if model.stem.endswith("Model"):
+            names.append(f"{model.stem.removesuffix('Model')}Tags.csv")
+    places = (model.with_name(name) for name in names)
+    return next((place for place in places if _is_tag_list(place)), None)
 
 
 def _is_tag_list(path: Path) -> bool:

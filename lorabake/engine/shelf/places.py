@@ -38,7 +38,15 @@ _FOLDER_NAMES = (
     ("ComfyUI", ("ComfyUI", "comfyui", "ComfyUI_windows_portable/ComfyUI")),
     ("kohya", ("kohya_ss", "sd-scripts", "lora-scripts", "LoRA_Easy_Training_Scripts")),
     ("StabilityMatrix", ("StabilityMatrix", "StabilityMatrix/Data", ".config/StabilityMatrix")),
+    ("Dataset Processor", ("DatasetProcessor", "DatasetProcessorDesktop", "DatasetHelpers")),
+    ("TagGUI", ("taggui",)),
+    ("Diffusion Toolkit", ("DiffusionToolkit", "Diffusion.Toolkit")),
 )
+_TAGGER_PROGRAMS = {
+    "Dataset Processor": ("Models",),
+    "TagGUI": ("models",),
+    "Diffusion Toolkit": ("models/onnx",),
+}
 _UNDER_HOME = ("", "Documents", "Desktop", "Downloads", "AI", "ai", "apps", "git", "src")
 
 
@@ -131,6 +139,8 @@ def _of_folder(folder: Path, *, named: str) -> list[Place]:
     for data in (folder / "Models", folder / "Data" / "Models"):
         if _is_folder(data / "StableDiffusion"):
             return _below("StabilityMatrix", data, _STABILITY_MATRIX)
+    if named in _TAGGER_PROGRAMS:
+        return _below(named, folder, _TAGGER_PROGRAMS[named])
     if named == "kohya":
         taggers = _below(named, folder, ("wd14_tagger_model", "huggingface"))
         return [*_below(named, folder, ("models", "sd-models")), *taggers]
