@@ -6,5 +6,6 @@ Everything that costs time lives in the modules below; this one is imported by t
 from pathlib import Path
 
 MODEL_DIR = Path(__file__).parent / "model"
+TAGGER_DIR = Path(__file__).parent / "tagger"
 SAMPLE_DIR = Path(__file__).parent / "sample"
 SAMPLE_TRIGGER = "ohwx"

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from . import MODEL_DIR, SAMPLE_DIR
+from . import MODEL_DIR, SAMPLE_DIR, TAGGER_DIR
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,12 @@ def _judge(cache: Path) -> None:
     train_judge(cache, JudgeSettings())
 
 
+def _tagger(cache: Path) -> None:
+    from .tagger_training import train_tagger
+
+    train_tagger(cache, TAGGER_DIR)
+
+
 def _export(cache: Path) -> None:
     from .export import export
 
@@ -59,6 +65,7 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "text": _text,
     "unet": _unet,
     "judge": _judge,
+    "tagger": _tagger,
     "export": _export,
     "sample": _sample,
 }
