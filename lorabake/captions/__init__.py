@@ -1,0 +1,1 @@
+"""Process tags, and the tools of the tag and caption editor."""
