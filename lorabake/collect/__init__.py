@@ -1,0 +1,1 @@
+"""The guide's "Grabber": search boorus, download, and take in one's own pictures."""

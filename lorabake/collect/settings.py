@@ -1,0 +1,80 @@
+"""What can be chosen for a download: what captions hold, and which files are wanted."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from lorabake.core.settings import setting
+
+MAX_FILE_MIB = 64
+_SPACE = "SPACE_ID"  # set where lorabake runs as a Space, for everybody to see
+
+
+def explicit_allowed() -> bool:
+    """Explicit pictures are for a computer of one's own, where somebody asks for them."""
+    return not os.environ.get(_SPACE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectSettings:
+    """The guide's Downloads tab, and the caption that lies beside each picture."""
+
+    captions: bool = setting(
+        True, "Write captions", help="A text file beside each picture, with the board's tags."
+    )
+    categories: str = setting(
+        "character, copyright, general",
+        "Tags of",
+        help="Kinds of tags and their order in the caption: character, copyright, general, artist, meta.",
+        longest=200,
+    )
+    people_first: bool = setting(
+        True, "1girl, solo first", help="How many people there are, in front of all other tags."
+    )
+    rating: str = setting(
+        "off",
+        "Rating",
+        help="general, sensitive, questionable or explicit as a tag.",
+        choices=("off", "first", "last"),
+    )
+    exclude: str = setting(
+        "", "Never write", help="Tags with commas between, for example: watermark, signature."
+    )
+    underscores: bool = setting(
+        False, "Keep underscores", help="long_hair instead of long hair.", more=True
+    )
+    escape_brackets: bool = setting(
+        False,
+        "Escape brackets",
+        help=r"kafka \(hsr\), as prompts need it. Captions do only if weighted captions are on.",
+        more=True,
+    )
+    names: str = setting(
+        "number",
+        "Names of files",
+        help="number: the board and the number of the post. md5: as the board names the file.",
+        choices=("number", "md5"),
+        more=True,
+    )
+    animated: bool = setting(
+        False,
+        "Animated pictures too",
+        help="Only their first frame is used in training. Videos are never fetched.",
+        more=True,
+    )
+    again: bool = setting(
+        False,
+        "Also what I deleted",
+        help="Pictures that were fetched before and are no longer here are fetched once more.",
+        more=True,
+    )
+    largest: int = setting(
+        MAX_FILE_MIB,
+        "Largest file",
+        help="Larger ones are left out.",
+        unit="MiB",
+        minimum=1,
+        maximum=MAX_FILE_MIB,
+        more=True,
+    )
