@@ -1,0 +1,1 @@
+"""Curating: which pictures are good enough, what is missing, and what is cut or painted over."""
