@@ -1,0 +1,1 @@
+"""Improving the quality of pictures: upscaling models, Lanczos, the contrast of old screencaps."""

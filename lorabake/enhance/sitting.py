@@ -1,0 +1,329 @@
+"""One improvement from beginning to end: as a job of a project, or of any folder from the command line.
+
+Results wait in `.made/` and take the pictures' places all at once, so that one undo takes all back;
+also when it is stopped, with what is ready by then. A job that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lorabake.core.buckets import Size
+from lorabake.core.dataset import DatasetImage, scan_dataset
+from lorabake.core.errors import DeviceError, ImageError, ModelFileError, Stopped
+from lorabake.core.files import sha256_of
+from lorabake.core.history import Outcome
+from lorabake.core.names import natural_key, shown
+from lorabake.core.pictures import made_folder, replace_pictures
+from lorabake.core.worker import JobProcess
+from lorabake.core.workspace import Workspace
+from lorabake.engine.device import find_device
+from lorabake.enhance.carry import carry
+from lorabake.enhance.contrast import Curve, curve_of
+from lorabake.enhance.estimate import keep_pace
+from lorabake.enhance.job import read_request
+from lorabake.enhance.look import Look, look_many
+from lorabake.enhance.models import Upscaler, resolve_upscaler
+from lorabake.enhance.needs import target_size
+from lorabake.enhance.scenes import Frame, scenes
+from lorabake.enhance.settings import EnhanceSettings
+from lorabake.enhance.tiles import Tiling, tile_count
+from lorabake.enhance.upscale import improve, write_png
+
+if TYPE_CHECKING:
+    from lorabake.enhance.network import Network
+
+Tell = Callable[[str], None]
+Progress = Callable[[int, int, str], None]  # tiles done, tiles in all, the picture's name
+ORIGIN = "enhancing"
+LEDGER = "made.jsonl"  # in the job's folder: what is ready
+MAX_SKIPPED = 100  # told one by one
+_REPORT = 0.3  # seconds between two events
+_LEAST_MEASURED = 0.05  # megapixels, from which on a pace can be believed
+
+
+@dataclass
+class Sitting:
+    """What an improvement needs to know, and what came of it.
+
+    ledger: a file that remembers what is ready, or None. unchanged: names of pictures that are good
+    as they are; skipped: (name, sentence).
+    """
+
+    workspace: Workspace
+    root: Path
+    images: Sequence[DatasetImage]
+    settings: EnhanceSettings
+    buckets: Sequence[Size] = ()
+    ledger: Path | None = None
+    paths_allowed: bool = False
+    device: str = "auto"
+    made: list[tuple[DatasetImage, Path]] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self, *, tell: Tell, on_progress: Progress, should_stop: Callable[[], bool]) -> None:
+        """Make all results. Stopped early, `made` holds what is ready."""
+        curves = self._curves(should_stop)
+        ready = self._ready()
+        upscaler = network = None
+        if self.settings.model:
+            upscaler, network = self._network(tell)
+        tiling = network.tiling if network else Tiling(256)
+        todo = [(image, self._target(image)) for image in self.images]
+        weights = [self._weight(image, tiling, network) for image, _ in todo]
+        total, done = sum(weights), 0
+        on_progress(0, total, "")
+        folder = made_folder(self.root)
+        for number, ((image, target), weight) in enumerate(zip(todo, weights, strict=True)):
+            if should_stop():
+                raise Stopped("Stopped, as you asked. What was ready is kept.")
+            before, name = done, image.path.name
+            if (place := (self._place(image), image.sha256)) in ready:
+                self.made.append((image, ready[place]))
+            elif not self._changes(image, target, curves.get(image.sha256)):
+                self.unchanged.append(self._place(image))
+            else:
+
+                def tile(before: int = before, weight: int = weight, name: str = name) -> None:
+                    nonlocal done
+                    if should_stop():
+                        raise Stopped("Stopped, as you asked. What was ready is kept.")
+                    done = min(done + 1, before + weight)
+                    on_progress(done, total, name)
+
+                # A folder for each: two concepts may have pictures of one name.
+                made = folder / str(number) / f"{image.path.stem}.png"
+                made.parent.mkdir()
+                self._make(image, target, made, network, curves.get(image.sha256), tile)
+            done = before + weight
+            on_progress(done, total, name)
+        if upscaler is not None and network is not None and network.seen >= _LEAST_MEASURED:
+            keep_pace(self.workspace, upscaler, network.pace)
+
+    def take(self) -> Outcome:
+        """Put what is ready in the pictures' places, as one step."""
+        pairs = []
+        for image, made in self.made:
+            try:
+                fresh = sha256_of(image.path) == image.sha256
+            except OSError:
+                fresh = False
+            if fresh:
+                carry(self.root, image, sha256_of(made))
+                pairs.append((image.path, made))
+            else:
+                why = "It was changed or moved meanwhile, so it was left alone."
+                self.skipped.append((self._place(image), why))
+        if not pairs:
+            return Outcome(None)
+        return replace_pictures(self.root, pairs, title(self.settings, pairs), origin=ORIGIN)
+
+    def _make(
+        self,
+        image: DatasetImage,
+        target: Size,
+        made: Path,
+        network: Network | None,
+        curve: Curve | None,
+        on_tile: Callable[[], None],
+    ) -> None:
+        try:
+            pixels = improve(
+                image.path, target, self.settings, network=network, curve=curve, on_tile=on_tile
+            )
+        except ImageError as error:
+            self.skipped.append((self._place(image), str(error)))
+            return
+        write_png(made, pixels)
+        self.made.append((image, made))
+        self._note(image, made)
+
+    def _target(self, image: DatasetImage) -> Size:
+        return target_size((image.width, image.height), self.settings, self.buckets)
+
+    def _changes(self, image: DatasetImage, target: Size, curve: Curve | None) -> bool:
+        """Would the result be another picture?"""
+        if self.settings.model and self.settings.strength > 0:
+            return True
+        return target != (image.width, image.height) or curve is not None
+
+    def _curves(self, should_stop: Callable[[], bool]) -> dict[str, Curve]:
+        """The curve of each picture whose contrast changes, by sha256."""
+        if not self.settings.contrast:
+            return {}
+        pictures = [(image.sha256, image.path) for image in self.images]
+        looked = look_many(self.workspace.index, pictures, should_stop=should_stop)
+        return curves_of(self.images, looked.found, self.settings)
+
+    def _network(self, tell: Tell) -> tuple[Upscaler, Network]:
+        from lorabake.enhance.network import load_network
+
+        upscaler = resolve_upscaler(
+            self.workspace, self.settings.model, paths_allowed=self.paths_allowed, look=False
+        )
+        device = device_of(self.device)
+        network = load_network(upscaler.path, device, name=upscaler.name)
+        half = ", half precision" if network.half else ""
+        tell(f"{network.name}: {network.architecture}, {network.scale}x, on {device.name}{half}")
+        return upscaler, network
+
+    def _weight(self, image: DatasetImage, tiling: Tiling, network: Network | None) -> int:
+        """Tiles of a picture; 1 without a network."""
+        if network is None or self.settings.strength <= 0:
+            return 1
+        return tile_count(image.width, image.height, tiling)
+
+    # --- what is ready, for a job that goes on -----------------------------------------------
+
+    def _note(self, image: DatasetImage, made: Path) -> None:
+        if self.ledger is None:
+            return
+        place = made.relative_to(self.root).as_posix()
+        told = {"picture": self._place(image), "sha": image.sha256, "made": place}
+        line = json.dumps(told) + "\n"
+        with self.ledger.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    def _ready(self) -> dict[tuple[str, str], Path]:
+        """(picture, sha256) → results of an earlier attempt that still wait in `.made/`."""
+        ready: dict[tuple[str, str], Path] = {}
+        if self.ledger is None or not self.ledger.exists():
+            return ready
+        for line in self.ledger.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                told = json.loads(line)
+                made = self.root / str(told["made"])
+                if made.is_file() and not made.is_symlink():
+                    ready[str(told["picture"]), str(told["sha"])] = made
+        return ready
+
+    def _place(self, image: DatasetImage) -> str:
+        return image.path.relative_to(self.root).as_posix()
+
+
+def curves_of(
+    images: Sequence[DatasetImage], looks: dict[str, Look], settings: EnhanceSettings
+) -> dict[str, Curve]:
+    """sha256 → curve, of those that would change; frames of a scene share one."""
+    known = [image for image in images if image.sha256 in looks]
+    known.sort(
+        key=lambda image: (natural_key(image.path.parent.name), natural_key(image.path.name))
+    )
+    if settings.scenes:
+        numbers = scenes(
+            [Frame(str(i.path.parent), i.width, i.height, looks[i.sha256].colours) for i in known]
+        )
+    else:
+        numbers = list(range(len(known)))
+    groups: dict[int, list[DatasetImage]] = defaultdict(list)
+    for image, number in zip(known, numbers, strict=True):
+        groups[number].append(image)
+    curves: dict[str, Curve] = {}
+    for group in groups.values():
+        curve = curve_of([looks[image.sha256].tones for image in group], settings)
+        if curve.changes:
+            curves |= {image.sha256: curve for image in group}
+    return curves
+
+
+def title(settings: EnhanceSettings, pairs: Sequence[object]) -> str:
+    """What the history calls it: "Upscale 14 pictures"."""
+    count = "1 picture" if len(pairs) == 1 else f"{len(pairs):,} pictures"
+    if not settings.enlarges:
+        return f"Change the contrast of {count}"
+    return f"Upscale {count}" if not settings.contrast else f"Upscale {count}, with contrast"
+
+
+def device_of(name: str) -> Any:
+    """A DeviceInfo; "auto" takes the best, "cpu" the processor."""
+    from lorabake.engine.device import DeviceInfo
+
+    found = find_device()
+    if name in ("auto", found.kind):
+        return found
+    if name == "cpu":
+        return DeviceInfo("cpu", "CPU", 0)
+    raise DeviceError(f"There is no {shown(name)} here, but {found.name}. Use auto or cpu.")
+
+
+def work(job: JobProcess, tell: Tell) -> dict[str, Any]:
+    """Do what this job's folder asks for; returns what its last event says."""
+    request = read_request(job.folder)
+    workspace = Workspace.open(job.folder.parents[3])
+    root = workspace.project(job.folder.parents[1].name).dataset_dir
+    job.events.write("phase", name="looking", detail="Looking at the pictures")
+    dataset = scan_dataset(root, index=workspace.index)
+    by_id = {image.path.relative_to(root).as_posix(): image for image in dataset.images}
+    sitting = Sitting(
+        workspace,
+        root,
+        [image for id, sha in request.pictures if (image := by_id.get(id)) and image.sha256 == sha],
+        request.settings,
+        request.buckets,
+        ledger=job.folder / LEDGER,
+    )
+    job.raise_if_stopped()
+    detail = "Getting the upscaler ready" if request.settings.model else ""
+    job.events.write("phase", name="improving", detail=detail)
+    report = _Reporter(job)
+    stopped: Stopped | None = None
+    try:
+        sitting.run(tell=tell, on_progress=report, should_stop=job.should_stop)
+    except Stopped as error:
+        stopped = error
+    except (DeviceError, ModelFileError):
+        taken(sitting)  # what is ready is worth keeping
+        raise
+    result = {"pictures": len(request.pictures), **taken(sitting)}
+    for place, why in sitting.skipped[:MAX_SKIPPED]:
+        job.events.write("warning", text=f"{place}: {why}")
+        tell(f"{place}: {why}")
+    if stopped is not None:
+        said = f"{result['improved']} of {len(request.pictures)} pictures were ready and are kept."
+        job.events.write("note", text=said, **result)
+        raise stopped
+    return result
+
+
+def taken(sitting: Sitting, *, limit: int | None = MAX_SKIPPED) -> dict[str, Any]:
+    """Take in what is ready: which those are, what was left out, the step to undo."""
+    outcome = sitting.take()
+    written = written_paths(outcome)
+    return {
+        "written": written[:limit],
+        "improved": len(written),
+        "unchanged": len(sitting.unchanged),
+        "skipped": [list(pair) for pair in sitting.skipped[:limit]],
+        "operation": outcome.operation.id if outcome.operation else None,
+    }
+
+
+def written_paths(outcome: Outcome) -> list[str]:
+    """The new pictures among what changed, below the data set."""
+    return [path for path in outcome.changed if not path.startswith(".")]
+
+
+class _Reporter:
+    """Progress as events: the plan first, then at most a few steps a second, the last certainly."""
+
+    def __init__(self, job: JobProcess) -> None:
+        self._job = job
+        self._last = 0.0
+        self._total: int | None = None
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        if self._total is None:
+            self._total = total
+            self._job.events.write("plan", steps=total, steps_per_epoch=total, epochs=1)
+        now = time.monotonic()
+        if done and (done == total or now - self._last >= _REPORT):
+            self._last = now
+            self._job.events.write("step", step=done, epoch=1, name=name)
