@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import sys
 
-from lorabake.cli import convert, models, verbs
+from lorabake.cli import captions, convert, enhance, grab, models, search, tag, verbs
 from lorabake.cli.common import app
 from lorabake.core.errors import LorabakeError, Stopped
 
-__all__ = ["app", "convert", "main", "models", "verbs"]
+__all__ = [
+    "app",
+    "captions",
+    "convert",
+    "enhance",
+    "grab",
+    "main",
+    "models",
+    "search",
+    "tag",
+    "verbs",
+]
 
 
 def main() -> None:

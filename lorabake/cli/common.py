@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from lorabake.core.errors import RecipeError
 
 app = typer.Typer(
     name="lorabake",
@@ -37,3 +41,31 @@ def answer(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]
         print(json.dumps(result, ensure_ascii=False, default=str))
     else:
         print("\n".join(lines()))
+
+
+def changes_of(pairs: Iterable[str] | None, option: str, example: str) -> dict[str, str]:
+    """KEY=VALUE pairs of an option that may be given several times."""
+    changes = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise RecipeError(
+                f"{option} wants KEY=VALUE, for example {option} {example}, not {pair!r}."
+            )
+        changes[key.strip()] = value.strip()
+    return changes
+
+
+def stop_on_ctrl_c(text: str) -> Callable[[], bool]:
+    """Was Ctrl+C pressed? The first time says `text` and lets the work end well; the second leaves."""
+    asked = False
+
+    def handle(_signal: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        print(text, file=sys.stderr, flush=True)
+
+    signal.signal(signal.SIGINT, handle)
+    return lambda: asked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,17 @@ from typing import Annotated
 
 import typer
 
-from lorabake.cli.common import AsJson, Changes, RecipeName, WorkspaceDir, answer, app
-from lorabake.core.errors import LorabakeError, RecipeError
+from lorabake.cli.common import (
+    AsJson,
+    Changes,
+    RecipeName,
+    WorkspaceDir,
+    answer,
+    app,
+    changes_of,
+    stop_on_ctrl_c,
+)
+from lorabake.core.errors import LorabakeError
 from lorabake.core.workspace import Workspace
 
 
@@ -20,15 +28,7 @@ def _tell(text: str) -> None:
 
 
 def _changes(pairs: list[str] | None) -> dict[str, str]:
-    changes = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise RecipeError(
-                f"--set wants KEY=VALUE, for example --set network_dim=16, not {pair!r}."
-            )
-        changes[key.strip()] = value.strip()
-    return changes
+    return changes_of(pairs, "--set", "network_dim=16")
 
 
 @app.command()
@@ -227,15 +227,4 @@ def inspect(file: Path, as_json: AsJson = False) -> None:
 
 
 def _stop_on_ctrl_c() -> Callable[[], bool]:
-    """The first Ctrl+C finishes the step and saves; the second leaves at once."""
-    asked = False
-
-    def handle(_signal: int, _frame: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        _tell("Finishing this step and saving. Press Ctrl+C again to leave at once.")
-
-    signal.signal(signal.SIGINT, handle)
-    return lambda: asked
+    return stop_on_ctrl_c("Finishing this step and saving. Press Ctrl+C again to leave at once.")
