@@ -1,11 +1,10 @@
-"""What the picture grid and the list of folders ask: names in, never paths."""
+"""What the list of folders asks, and pictures taken in: names in, never paths."""
 
 from __future__ import annotations
 
 import shutil
 from typing import Any
 
-from lorabake.core.caption import StaleCaption, caption_path, read_caption, save_caption, text_hash
 from lorabake.core.concept_settings import ConceptSettings, changed_settings
 from lorabake.core.dataset import Concept, split_concept_name
 from lorabake.core.errors import DatasetError
@@ -14,58 +13,11 @@ from lorabake.core.settings import setting_fields
 from lorabake.core.workspace import Project
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.form import shown_text
-from lorabake.ui.place import Picture, place
+from lorabake.ui.place import place
 from lorabake.ui.uploads import batch_folder
 
-MAX_CAPTION = 200_000  # characters; core refuses what is too long for a caption
 MAX_PROBLEMS = 300
 LEVELS = {"error": "bad", "warning": "warn", "note": "info"}
-
-
-@answered
-def lb_images(data: dict[str, Any]) -> dict[str, Any]:
-    """Every picture as [folder number, id, file name, sha256, width, height, captioned]."""
-    shelf = place().shelf(data.get("project"))
-    folders = [concept.folder.name for concept in shelf.dataset.concepts]
-    numbers = {name: i for i, name in enumerate(folders)}
-    images = [
-        [numbers[p.folder], p.id, p.path.name, p.sha, p.width, p.height, int(p.captioned)]
-        for p in shelf.by_id.values()
-    ]
-    return {"folders": folders, "images": images}
-
-
-@answered
-def lb_find(data: dict[str, Any]) -> dict[str, Any]:
-    """Ids of the pictures whose name or caption holds every word."""
-    words = text(data, "words", limit=500).lower().split()
-    shelf = place().shelf(data.get("project"))
-    found = [
-        picture.id
-        for picture in shelf.by_id.values()
-        if all(word in f"{picture.id} {picture.caption}".lower() for word in words)
-    ]
-    return {"ids": found}
-
-
-@answered
-def lb_caption(data: dict[str, Any]) -> dict[str, Any]:
-    """One caption as it is on disk now, with the hash that saving it will need."""
-    file = read_caption(caption_path(_picture(data).path))
-    return {"text": file.text, "hash": file.hash, "note": file.note}
-
-
-@answered
-def lb_save(data: dict[str, Any]) -> dict[str, Any]:
-    """Save one caption, unless the file is no longer what `base_hash` says it was."""
-    picture = _picture(data)
-    wanted = text(data, "text", limit=MAX_CAPTION)
-    try:
-        saved = save_caption(picture.path, wanted, text(data, "base_hash", limit=100))
-    except StaleCaption as stale:
-        return {"conflict": stale.disk_text, "hash": text_hash(stale.disk_text)}
-    place().caption_saved(place().project(data.get("project")).name, picture, wanted)
-    return {"hash": saved}
 
 
 @answered
@@ -156,11 +108,3 @@ def _folder_for(project: Project, trigger: str, repeats: int) -> str:
         if split_concept_name(folder)[1] == trigger:
             return folder
     return project.create_concept(trigger, repeats).name
-
-
-def _picture(data: dict[str, Any]) -> Picture:
-    """The picture an id stands for; ids are looked up, never put together into a path."""
-    picture = place().shelf(data.get("project")).by_id.get(text(data, "id", limit=1000))
-    if picture is None:
-        raise DatasetError("This picture is no longer there. Reload the page to see what is.")
-    return picture

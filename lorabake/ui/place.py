@@ -7,48 +7,22 @@ scanned is kept until a folder changes, because the page asks every second.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from lorabake.core.concept_settings import write_concept_settings
-from lorabake.core.dataset import Concept, Dataset, Problem, scan_dataset, set_repeats
+from lorabake.core.dataset import Concept, Dataset, scan_dataset, set_repeats
 from lorabake.core.errors import DatasetError, WorkspaceError
 from lorabake.core.workspace import Project, Workspace
+from lorabake.ui.chosen import read_chosen
+from lorabake.ui.collection import Picture, Shelf
+
+__all__ = ["Picture", "Place", "Shelf", "open_place", "place"]
 
 MAX_NAME = 200
-
-
-@dataclass
-class Picture:
-    """One picture of a project as the page sees it. id: "5_kafka/a.png", a key, never a path."""
-
-    id: str
-    path: Path
-    folder: str
-    sha: str
-    width: int
-    height: int
-    caption: str
-    captioned: bool
-
-
-@dataclass
-class Shelf:
-    """The pictures of a project. stamp: when its folders last changed."""
-
-    dataset: Dataset
-    stamp: tuple[tuple[str, int], ...]
-    by_id: dict[str, Picture] = field(default_factory=dict)
-    by_sha: dict[str, Picture] = field(default_factory=dict)
-
-    @property
-    def captioned(self) -> int:
-        return sum(picture.captioned for picture in self.by_id.values())
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return self.dataset.problems
 
 
 class Place:
@@ -58,7 +32,10 @@ class Place:
         self.workspace = workspace
         self.index = workspace.index
         self._shelves: dict[str, Shelf] = {}
-        self._lock = threading.Lock()
+        self._extensions: dict[str, tuple[int, str]] = {}
+        self._locks: dict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._counting = threading.Lock()
+        self._version = 0
 
     def project(self, name: object) -> Project:
         """The project of that name; anything else is refused by the workspace."""
@@ -66,24 +43,60 @@ class Place:
             raise WorkspaceError("Choose a project first.")
         return self.workspace.project(name)
 
-    def shelf(self, name: object) -> Shelf:
-        """The project's pictures, scanned again only when a folder changed."""
+    def shelf(self, name: object, *, thorough: bool = False) -> Shelf:
+        """The project's pictures; what others changed meanwhile is read first.
+
+        thorough: look at every file. Otherwise that is done now and then, and each time only at
+        the folders, where whatever is written by renaming shows.
+        """
         project = self.project(name)
-        with self._lock:
-            stamp = _stamp(project.dataset_dir)
+        extension = self.caption_extension(project)
+        with self._locks[project.name]:
             known = self._shelves.get(project.name)
-            if known is None or known.stamp != stamp:
-                known = _fill(scan_dataset(project.dataset_dir, index=self.index), stamp)
-                self._shelves[project.name] = known
+            if (
+                known is None
+                or known.extension != extension
+                or not known.is_current(thorough=thorough)
+            ):
+                known = self._shelves[project.name] = self._scan(project, extension)
             return known
 
-    def dataset(self, project: Project, caption_extension: str = ".txt") -> Dataset:
+    def _scan(self, project: Project, extension: str) -> Shelf:
+        def scan() -> Dataset:
+            return scan_dataset(project.dataset_dir, index=self.index, caption_extension=extension)
+
+        return Shelf(scan, project.dataset_dir, extension, self._next_version)
+
+    def _next_version(self) -> int:
+        """Grows, also over a restart: a page that is still open must not take old for new."""
+        with self._counting:
+            self._version = max(self._version + 1, time.time_ns() // 1_000_000)
+            return self._version
+
+    def caption_extension(self, project: Project) -> str:
+        """How the project's caption files end, as its recipe says."""
+        try:
+            stamp = project.settings_path.stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        known = self._extensions.get(project.name)
+        if known is None or known[0] != stamp:
+            extension = read_chosen(project).recipe.captions.caption_extension
+            known = self._extensions[project.name] = (stamp, extension)
+        return known[1]
+
+    def dataset(self, project: Project, caption_extension: str = "") -> Dataset:
         """What a bake would see, with the recipe's kind of caption files."""
-        if caption_extension == ".txt":
-            return self.shelf(project.name).dataset
+        shelf = self.shelf(project.name, thorough=True)
+        if caption_extension in ("", shelf.extension):
+            return shelf.dataset
         return scan_dataset(
             project.dataset_dir, index=self.index, caption_extension=caption_extension
         )
+
+    def dataset_version(self, project: object) -> int:
+        """Another number whenever a caption or the pictures changed, whoever did it."""
+        return self.shelf(project).version
 
     def set_repeats(self, project: object, folder: str, repeats: int) -> None:
         """Rename a concept's folder; other trainers read the repeats from its name."""
@@ -110,17 +123,28 @@ class Place:
                 return concept
         raise DatasetError("This folder is no longer there. Reload the page to see what is.")
 
-    def caption_saved(self, name: str, picture: Picture, text: str) -> None:
-        """Keep the shelf in step with what the page itself has just written."""
-        with self._lock:
-            picture.caption, picture.captioned = text, bool(text.strip())
-            shelf = self._shelves.get(name)
-            if shelf is not None:
-                shelf.stamp = _stamp(shelf.dataset.root)
+    def captions_changed(self, project: object, paths: Iterable[str | Path]) -> int:
+        """Read the captions that the page itself has just written; the new version.
+
+        paths: of caption files, below the data set or whole; anything else (pictures that were
+        renamed) has the folders scanned anew.
+        """
+        name = self.project(project).name
+        root = self.project(project).dataset_dir
+        with self._locks[name]:
+            known = self._shelves.get(name)
+            if known is not None and not known.changed_here(root / path for path in paths):
+                self.forget(name)
+        return self.dataset_version(name)
+
+    def caption_saved(self, project: object, picture: Picture) -> int:
+        """The same for one picture's caption; the new version."""
+        extension = self.caption_extension(self.project(project))
+        return self.captions_changed(project, [picture.path.with_suffix(extension)])
 
     def forget(self, name: str) -> None:
         """Scan the project anew at the next question."""
-        with self._lock:
+        with self._locks[name]:
             self._shelves.pop(name, None)
 
 
@@ -137,36 +161,3 @@ def open_place(workspace: Workspace) -> Place:
 def place() -> Place:
     assert _place is not None, "open_place() comes first"
     return _place
-
-
-def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
-    """Names and modification times of the dataset folder and its folders.
-
-    Captions and pictures are replaced by renaming, which changes the folder they lie in.
-    """
-    return tuple(sorted((path.name, path.stat().st_mtime_ns) for path in _folders(folder)))
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield folder
-        yield from (path for path in folder.iterdir() if path.is_dir())
-
-
-def _fill(dataset: Dataset, stamp: tuple[tuple[str, int], ...]) -> Shelf:
-    shelf = Shelf(dataset, stamp)
-    for concept in dataset.concepts:
-        for image in concept.images:
-            picture = Picture(
-                id=f"{concept.folder.name}/{image.path.name}",
-                path=image.path,
-                folder=concept.folder.name,
-                sha=image.sha256,
-                width=image.width,
-                height=image.height,
-                caption=image.caption.text,
-                captioned=image.has_caption,
-            )
-            shelf.by_id[picture.id] = picture
-            shelf.by_sha[picture.sha] = picture
-    return shelf

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from lorabake.core.errors import LorabakeError, WorkspaceError
-from lorabake.ui import pictures
+from lorabake.ui import editing, pictures
 from lorabake.ui.answers import message, sentence
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
@@ -43,7 +43,8 @@ def build(desk: Desk) -> None:
     )
     images = part(
         "images",
-        calls=(pictures.lb_images, pictures.lb_find, pictures.lb_caption, pictures.lb_save),
+        calls=(editing.lb_editor, editing.lb_changes),
+        scripts=("gridview",),
         elem_id="lb-images",
     )
 

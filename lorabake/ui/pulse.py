@@ -39,6 +39,7 @@ def pulse(name: str, sections: Sequence[ModuleType]) -> dict[str, Any]:
     return {
         "device": device_label(),
         "next": asdict(next_step(place().project(name) if known else None, queue)),
+        "version": place().dataset_version(name) if known else 0,
         "titles": {section.ID: title_state(section, name) if known else "" for section in sections},
         "files": [f"{run.name}: {len(run.checkpoints())}" for run in newest],
         "progress": running.status.step / steps if running and steps else None,
@@ -68,7 +69,8 @@ def next_step(project: Project | None, queue: Sequence[JobView]) -> Step:
             return _running(view)
     for view in mine:
         if view.is_waiting:
-            return Step(f"{view.title} waits in the queue.", "Look at the queue", "baking")
+            where = "tagging" if view.kind == "tag" else "baking"
+            return Step(f"{view.title} waits in the queue.", "Look at the queue", where)
     shelf = place().shelf(project.name)
     if not shelf.by_id:
         return Step(f"{project.name} has no pictures yet. Drop some in.", "Add pictures")
@@ -81,6 +83,9 @@ def next_step(project: Project | None, queue: Sequence[JobView]) -> Step:
 
 
 def _running(view: JobView) -> Step:
+    if view.kind == "tag":
+        far = f"{view.status.step} of {view.status.steps}" if view.status.steps else "getting ready"
+        return Step(f"Generating tags: {far}.", "Watch the tagger", "tagging")
     if view.kind == "grid":
         done = (
             f"{view.status.step} of {view.status.steps}" if view.status.steps else "getting ready"
@@ -113,7 +118,9 @@ def _before(project: Project, shelf: Shelf) -> Step:
     bare = len(shelf.by_id) - shelf.captioned
     if bare == len(shelf.by_id):
         return Step(
-            f"{count}, no captions yet. Tags tell the model what is what.", "Write captions"
+            f"{count}, no captions yet. Tags tell the model what is what.",
+            "Generate tags",
+            "tagging",
         )
     ready = readiness(project)
     if ready["blocked"]:

@@ -8,9 +8,11 @@ or HTML file under this address would be a script of this page.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
+import anyio
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -18,12 +20,14 @@ from starlette.routing import Route
 
 from lorabake import __version__
 from lorabake.core.errors import LorabakeError
-from lorabake.ui import bakes, exchanging, grids
+from lorabake.ui import bakes, curate_erase, dup_bin, exchanging, grab_seen, grids
 from lorabake.ui.place import place
 from lorabake.ui.uploads import upload
 
 THUMBNAIL = 264  # px: twice the cell of the picture grid, for sharp screens
 LARGE = 1280
+PREVIEWS = 6  # of boards, fetched at once
+WHOLE = 4096  # for who looks at single pixels
 FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -73,6 +77,34 @@ async def small_sample(request: Request) -> Response:
     )
 
 
+async def binned(request: Request) -> Response:
+    """A small copy of a picture in the bin; another one may come under its name."""
+    project, key = request.path_params["project"], request.path_params["key"]
+    return await _file(
+        lambda: dup_bin.bin_thumbnail(project, key, THUMBNAIL), "image/webp", cache="no-cache"
+    )
+
+
+async def painted(request: Request) -> Response:
+    """The part of a picture that was painted over, to be looked at before it is taken."""
+    return await _file(lambda: curate_erase.preview(**request.path_params), "image/png")
+
+
+def board_preview(*, large: bool) -> Callable[[Request], Awaitable[Response]]:
+    """A post that a search has shown, as its board previews it; the browser itself asks no board.
+
+    Nothing (204) when the board has none to give: the page says so itself.
+    """
+
+    async def send(request: Request) -> Response:
+        site, number = request.path_params["site"], request.path_params["number"]
+        find = partial(grab_seen.preview_path, site, number, large=large)
+        answer = await _file(find, "image/webp", limiter=_boards())
+        return answer if answer.status_code == 200 else Response(status_code=204)
+
+    return send
+
+
 async def settings_file(request: Request) -> Response:
     """The project's settings as a download, in one of the forms of `exchanging.KINDS`."""
     try:
@@ -88,10 +120,22 @@ async def settings_file(request: Request) -> Response:
     return Response(content, media_type="application/toml", headers=headers)
 
 
-async def _file(find: Callable[[], Path], kind: str | None, *, cache: str = FOREVER) -> Response:
+@cache
+def _boards() -> anyio.CapacityLimiter:
+    """Few boards' pictures at once: boards are slow, and the page has other things to answer."""
+    return anyio.CapacityLimiter(PREVIEWS)
+
+
+async def _file(
+    find: Callable[[], Path],
+    kind: str | None,
+    *,
+    cache: str = FOREVER,
+    limiter: anyio.CapacityLimiter | None = None,
+) -> Response:
     """The file that `find` names, or the sentence why there is none."""
     try:
-        path = await anyio.to_thread.run_sync(find)
+        path = await anyio.to_thread.run_sync(find, limiter=limiter)
     except LorabakeError as error:
         return PlainTextResponse(str(error), 404)
     except OSError:
@@ -116,11 +160,16 @@ def routes() -> list[Route]:
         Route("/lorabake/id", identity),
         Route("/lorabake/thumb/{project}/{sha}", picture(THUMBNAIL)),
         Route("/lorabake/image/{project}/{sha}", picture(LARGE)),
+        Route("/lorabake/whole/{project}/{sha}", picture(WHOLE)),
+        Route("/lorabake/painted/{name}", painted),
+        Route("/lorabake/bin/{project}/{key:path}", binned),
         Route("/lorabake/cell/{project}/{run}/{grid}/{name}", cell),
         Route("/lorabake/small-cell/{project}/{run}/{grid}/{name}", small_cell),
         Route("/lorabake/sheet/{project}/{run}/{grid}", sheet),
         Route("/lorabake/sample/{project}/{run}/{name}", sample),
         Route("/lorabake/small-sample/{project}/{run}/{name}", small_sample),
+        Route("/lorabake/board/{site}/{number}", board_preview(large=False)),
+        Route("/lorabake/board-large/{site}/{number}", board_preview(large=True)),
         Route("/lorabake/settings/{project}/{kind}", settings_file),
         Route("/lorabake/upload/{batch}", upload, methods=["PUT"]),
     ]

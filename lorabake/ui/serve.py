@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -23,11 +24,15 @@ from lorabake.ui.shell import build_page
 from lorabake.ui.theme import make_theme, tokens_css
 
 TRIES = 5
+# Captions, tag lists and previews are millions of small objects that stay. At its usual pace Python
+# looks through all of them for garbage again and again, which takes as long as making them.
+COLLECT = (50_000, 20, 10)
 
 
 def serve(workspace: Workspace, *, port: int | None = None, browser: bool = True) -> None:
     """Serve until Ctrl+C; the queue's jobs are processes of their own and go on."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    gc.set_threshold(*COLLECT)
     open_place(workspace)
     jobs.ensure_runner(workspace, at_start=True)
     page = build_page()

@@ -11,13 +11,23 @@ from typing import Any
 
 import gradio as gr
 
-from lorabake.ui import baking, oven, project, ready
+from lorabake.ui import baking, curating, editor, grabber, oven, processing, project, ready, tagging
 from lorabake.ui.answers import answered, text
 from lorabake.ui.parts import part
 from lorabake.ui.pulse import pulse
 from lorabake.ui.signals import Desk, signal
 
-SECTIONS: tuple[ModuleType, ...] = (project, oven, baking, ready)
+SECTIONS: tuple[ModuleType, ...] = (
+    project,
+    grabber,
+    curating,
+    tagging,
+    processing,
+    editor,
+    oven,
+    baking,
+    ready,
+)
 
 # A loaf with three cuts, drawn here so that nothing is fetched.
 BRAND = (

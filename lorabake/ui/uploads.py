@@ -13,6 +13,7 @@ from lorabake.core.names import safe_name
 from lorabake.ui.place import place
 
 MAX_FILE = 64 * 2**20
+MAX_ZIP = 4 * 2**30  # a whole data set
 MAX_FILES = 20_000
 _BATCH = re.compile(r"[0-9]{8,60}")
 
@@ -35,12 +36,13 @@ async def upload(request: Request) -> Response:
     if sum(1 for _ in folder.iterdir()) >= MAX_FILES:
         return PlainTextResponse(f"more than {MAX_FILES} files at once", 413)
     target = folder / name
+    most = MAX_ZIP if name.lower().endswith(".zip") else MAX_FILE
     size = 0
     try:
         with target.open("xb") as file:
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > MAX_FILE:
+                if size > most:
                     raise ClientDisconnect
                 file.write(chunk)
     except FileExistsError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shutil
 import tempfile
 import time
@@ -27,7 +28,7 @@ from lorabake.ui.place import Place
 from tests.ui.browsing import chromium, open_section, visit
 from tests.ui.conftest import ROOT, Page, running_page
 
-SECTIONS = ("project", "oven", "baking", "ready")
+SECTIONS = ("project", "tagging", "processing", "editor", "oven", "baking", "ready")
 WIDTHS = {390: 844, 1024: 800, 1440: 900}
 
 
@@ -91,7 +92,7 @@ def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
     for number, tab in enumerate((left, right)):
         both.paste(Image.open(io.BytesIO(tab.screenshot())), (number * (860 + 16), 0))
     _save(both, into / "first-bake.png")
-    for section in ("project", "oven"):
+    for section in ("project", "tagging", "processing", "editor", "oven"):
         tab = _tab(browser, page, 1280, 1000, "light")
         _show(tab, section)
         _save(Image.open(io.BytesIO(tab.screenshot())), into / f"{section}.png")
@@ -123,6 +124,9 @@ def _tab(browser: Browser, page: Page, width: int, height: int, scheme: str) -> 
 
 READY = {
     "project": "#lb-images .lb-cell img",
+    "tagging": "#lb-tagging button",
+    "processing": "#lb-processing .lb-process-summary",
+    "editor": "#lb-editor .lb-cell img",
     "oven": "#lb-plan .lb-figure",
     "baking": "#lb-baking .lb-average",
     "ready": "#lb-ready .lb-grid-cell img >> nth=-1",
@@ -138,16 +142,46 @@ LOADED = """[...document.images].every((i) => {
 })"""
 
 
+def _look_with_tagger(tab: Tab) -> None:
+    tab.locator("#lb-tagging").get_by_role("button", name=re.compile("^Look first")).first.click()
+    tab.locator(".lb-gen-sum", has_text="captions").wait_for()
+
+
+def _fill_operations(tab: Tab) -> None:
+    panel = tab.locator("#lb-processing")
+    panel.get_by_label("Tags to add", exact=True).fill("masterpiece")
+    panel.get_by_label("Tags to remove", exact=True).fill("smile")
+    tab.keyboard.press("Tab")
+    tab.locator(".lb-diff-row").first.wait_for()
+
+
+def _choose_picture(tab: Tab) -> None:
+    tab.locator("#lb-editor .lb-cell").nth(5).click()
+    tab.locator("#lb-editor .lb-tag-name").first.wait_for()
+
+
+ACTS = {"tagging": _look_with_tagger, "processing": _fill_operations, "editor": _choose_picture}
+
+
+# What the picture begins with; without one, the head of the page.
+TOPS = {
+    "tagging": "#sec-tagging",
+    "processing": "#lb-processing .lb-process-form",
+    "editor": "#sec-editor",
+}
+
+
 def _show(tab: Tab, section: str) -> None:
     """Open a section, wait until it has drawn itself, and bring its heading to the top."""
     open_section(tab, section)
     tab.locator(READY[section]).first.wait_for()
     tab.locator("#sec-project .lb-state", has_text="pictures").wait_for()
-    if section == "project":
-        tab.locator("#lb-images .lb-cell").nth(5).click()
-        tab.locator("#lb-images .lb-caption:enabled").wait_for()
+    if section in ACTS:
+        ACTS[section](tab)
     tab.wait_for_function(LOADED)
-    tab.evaluate("scrollTo(0, 0)")
+    tab.evaluate(
+        "place => document.querySelector(place).scrollIntoView()", TOPS.get(section, "body")
+    )
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ def test_settings_of_another_trainer_are_looked_at_and_used(
     with running_page(root) as page, watched(browser) as (context, _):
         tab = visit(context, page.address)
         open_section(tab, "oven")
+        dim = tab.get_by_label("Network dim", exact=True)
+        expect(dim).to_have_value("8")
         tab.locator("#lb-load-files").set_input_files(file)
         found = tab.get_by_role("region", name="Settings in a file")
         expect(found).to_contain_text("settings of LoRA Easy Training Scripts")
@@ -49,7 +51,6 @@ def test_settings_of_another_trainer_are_looked_at_and_used(
         expect(found).not_to_contain_text(SECRET)
         found.get_by_role("button", name="Leave everything").click()
         expect(found).to_be_hidden()
-        dim = tab.get_by_label("Network dim", exact=True)
         expect(dim).to_have_value("8")
 
         tab.locator("#lb-load-files").set_input_files(file)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason
 
 from lorabake.core.workspace import Workspace  # noqa: E402
 from tests.ui.browsing import BAKE, chromium, make_project, open_section, visit, watched  # noqa: E402
-from tests.ui.conftest import Page, running_page, start_page  # noqa: E402
+from tests.ui.conftest import Page, running_page  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -103,74 +103,44 @@ def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Pa
         assert "/lorabake/sheet/practice/practice/" in opened.value.url
 
 
-def test_captions_land_on_their_own_pictures(browser: Browser, tmp_path: Path) -> None:
-    """Typing and moving on at once, faster than anything is saved."""
+def test_a_picture_of_the_project_opens_in_the_editor(browser: Browser, tmp_path: Path) -> None:
+    """By mouse and by keyboard; and what is chosen above the pictures becomes the editor's filter."""
     root = tmp_path / "workspace"
-    project = make_project(root, "fast", {f"{n:02d}": f"old {n}" for n in range(12)})
+    captions = {f"{n:02d}": "" if n % 5 == 4 else f"kafka, tag {n}" for n in range(12)}
+    project = make_project(root, "kafka", captions)
     with running_page(root) as page, watched(browser) as (context, _):
         tab = visit(context, page.address)
-        tab.locator("#lb-images .lb-cell").first.click()
-        box = tab.get_by_role("textbox", name="Caption")
-        for number in range(12):
-            expect(box).to_have_value(f"old {number}")
-            box.press("End")
-            tab.keyboard.type(f", new {number}")
-            tab.keyboard.press("Control+Enter")
-        expect(tab.locator("#lb-images .lb-save")).to_have_text("✓ Saved")
-        folder = project.dataset_dir / "2_kafka"
+        cells = tab.locator("#lb-images .lb-cell")
+        expect(cells).to_have_count(12)
+        expect(tab.locator("#lb-images .lb-flag:visible")).to_have_count(2)
+        cells.nth(7).click()
+        tab.locator("#sec-editor > button.open").wait_for()
+        expect(tab.locator("#lb-editor .lb-name b")).to_have_text("07.png")
+        expect(tab.locator("#lb-editor .lb-tag-name span")).to_have_text(["kafka", "tag 7"])
 
-        def texts() -> list[str]:
-            return [
-                (folder / f"{n:02d}.txt").read_text(encoding="utf-8").strip() for n in range(12)
-            ]
+        caption = project.dataset_dir / "2_kafka" / "04.txt"
+        caption.write_text("kafka", encoding="utf-8")  # while the project's section is closed
+        open_section(tab, "project")
+        expect(tab.locator("#lb-images .lb-flag:visible")).to_have_count(1)
+        tab.get_by_role("listbox", name="Pictures of the project").focus()
+        tab.keyboard.press("End")
+        tab.keyboard.press("ArrowUp")
+        expect(tab.locator("#sec-project > button.open")).to_be_visible()  # looking opens nothing
+        tab.keyboard.press("End")
+        tab.keyboard.press("Enter")
+        tab.locator("#sec-editor > button.open").wait_for()
+        expect(tab.locator("#lb-editor .lb-name b")).to_have_text("11.png")
 
-        wanted = [f"old {n}, new {n}" for n in range(12)]
-        _until(tab, lambda: texts() == wanted)
-        assert texts() == wanted
-
-
-def test_typing_survives_a_restart_and_a_change_on_disk_is_shown(
-    browser: Browser, tmp_path: Path
-) -> None:
-    root = tmp_path / "workspace"
-    project = make_project(root, "drafts", {"one": "first text", "two": "second text"})
-    caption = project.dataset_dir / "2_kafka" / "one.txt"
-    page = start_page(root)
-    with watched(browser) as (context, wrong):
-        tab = visit(context, page.address)
-        tab.locator("#lb-images .lb-cell").first.click()
-        box = tab.get_by_role("textbox", name="Caption")
-        expect(box).to_have_value("first text")
-        page.stop()  # while nothing is saved any more, the person goes on typing
-        box.press("End")
-        tab.keyboard.type(", typed offline")
-        expect(tab.locator("#lb-images .lb-save")).to_contain_text("Not saved")
-        assert caption.read_text(encoding="utf-8") == "first text"
-        tab.goto("about:blank")  # the tab is left, with the text only in the browser's memory
-        wrong.clear()  # the browser has complained about the lost connection
-
-        before, page = page.port, start_page(root, port=page.port)
-        try:
-            assert page.port == before
-            tab.goto(page.address)
-            expect(box).to_have_value("first text, typed offline")
-            wanted = "first text, typed offline"
-            _until(tab, lambda: caption.read_text(encoding="utf-8").strip() == wanted)
-            assert caption.read_text(encoding="utf-8").strip() == wanted
-
-            caption.write_text("from another editor", encoding="utf-8")
-            box.press("End")
-            tab.keyboard.type(", mine")
-            conflict = tab.locator("#lb-images .lb-conflict")
-            expect(conflict).to_contain_text("from another editor")
-            expect(conflict).to_contain_text("first text, typed offline, mine")
-            assert caption.read_text(encoding="utf-8") == "from another editor"
-            conflict.get_by_role("button", name="Keep mine").click()
-            expect(tab.locator("#lb-images .lb-save")).to_have_text("✓ Saved")
-            assert caption.read_text(encoding="utf-8").strip().endswith(", mine")
-            wrong.clear()  # EventSource of the old server
-        finally:
-            page.stop()
+        open_section(tab, "project")
+        tab.locator("#lb-images").get_by_label("Which pictures").select_option("Without a caption")
+        expect(cells).to_have_count(1)
+        tab.get_by_role("button", name="Edit these").click()
+        expect(tab.locator("#lb-editor-filter")).to_have_value("NOT has:caption")
+        expect(tab.locator("#lb-editor .lb-cell")).to_have_count(1)
+        open_section(tab, "project")
+        tab.locator("#lb-images").get_by_label("Which pictures").select_option("2_kafka")
+        tab.get_by_role("button", name="Edit these").click()
+        expect(tab.locator("#lb-editor .lb-cell")).to_have_count(12)
 
 
 CANARY = (
@@ -193,13 +163,9 @@ def test_text_from_data_is_never_run_and_never_altered(browser: Browser, tmp_pat
         tab = visit(context, page.address)
         expect(tab.locator("#lb-project-switcher input")).to_have_value("odd {{7+7}} & ${1+1}")
         expect(tab.locator(".lb-part-folders")).to_contain_text(["x onerror=alert(1)"])
-        tab.locator("#lb-images .lb-cell").first.click()
-        box = tab.get_by_role("textbox", name="Caption")
-        for text in CANARY:
-            expect(box).to_have_value(text)
-            tab.get_by_role("button", name="Next →").click()
-        expect(tab.locator("#lb-images .lb-name")).to_contain_text("a${window.hacked=1}'&amp;.png")
-        for section in ("oven", "baking", "ready"):
+        tab.locator("#lb-images .lb-cell").last.click()
+        expect(tab.locator("#lb-editor .lb-name")).to_contain_text("a${window.hacked=1}'&amp;.png")
+        for section in ("tagging", "processing", "oven", "baking", "ready"):
             open_section(tab, section)
         assert tab.evaluate("window.hacked") is None
 
@@ -212,13 +178,14 @@ def test_many_pictures_stay_light(browser: Browser, tmp_path: Path) -> None:
         tab = visit(context, page.address)
         expect(tab.locator("#lb-images")).to_contain_text("400 pictures")
         tab.locator("#lb-images .lb-cell").first.wait_for()
-        assert tab.locator("#lb-images .lb-cell").count() < 80
+        assert tab.locator("#lb-images .lb-cell").count() < 100
         assert tab.evaluate("document.querySelectorAll('*').length") < 1500
         tab.locator("#lb-images .lb-view").focus()
         tab.keyboard.press("End")
-        expect(tab.get_by_role("textbox", name="Caption")).to_have_value("tag 399")
-        tab.get_by_role("searchbox").fill("tag 39")
-        expect(tab.locator("#lb-images .lb-cell")).to_have_count(14)
+        expect(tab.locator("#lb-images .lb-cell.lb-active")).to_have_attribute(
+            "title", re.compile("^0399.png")
+        )
+        assert tab.locator("#lb-images .lb-cell").count() < 100
 
 
 def test_pictures_are_taken_in_with_what_was_left_out(browser: Browser, tmp_path: Path) -> None:
@@ -256,7 +223,7 @@ def test_every_section_fits_the_window(
         tab = visit(context, filled.address)
         dark = tab.evaluate("document.body.classList.contains('dark')")
         assert dark == (scheme == "dark")
-        for section in ("project", "oven", "baking", "ready"):
+        for section in ("project", "editor", "oven", "baking", "ready"):
             open_section(tab, section)
             assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), section
             if width < 640:
@@ -307,11 +274,3 @@ def test_nothing_is_fetched_from_elsewhere(browser: Browser, tmp_path: Path) -> 
                 expect(tab.locator("#lb-images .lb-cell img")).to_have_count(1)
             with pytest.raises(BlockingIOError):
                 trap.accept()
-
-
-def _until(tab: object, done: object) -> None:
-    """Wait for something outside of the page, in steps of the page's own clock."""
-    for _ in range(200):
-        if done():  # type: ignore[operator]
-            return
-        tab.wait_for_timeout(50)  # type: ignore[attr-defined]

@@ -14,6 +14,20 @@ from typing import Any
 
 import gradio as gr
 
+# Each an own file, NAME.css; later ones win.
+SHEETS = (
+    "page",
+    "parts",
+    "completion",
+    "editor",
+    "inspector",
+    "grabber",
+    "tagging",
+    "processing",
+    "duplicates",
+    "curating",
+)
+
 
 @cache
 def text(name: str) -> str:
@@ -51,5 +65,5 @@ def part(
 
 def head(tokens: str) -> str:
     """What goes into the page's head: our style, and the theme the user chose last."""
-    sheets = "\n".join(text(f"{name}.css") for name in ("page", "parts"))
+    sheets = "\n".join(text(f"{name}.css") for name in SHEETS)
     return f"<style>{tokens}\n{sheets}</style>\n<script>{text('early.js')}</script>"

@@ -67,7 +67,10 @@ function draw() {
 
 async function read() {
   const now = props.value?.project || "";
-  if (now !== project) { project = now; replace(said); exchange.leave(); }
+  if (now !== project) {
+    if (project) { replace(said); exchange.leave(); }
+    project = now;
+  }
   if (!project) { main.hidden = true; return; }
   try {
     const answer = await ask(server.lb_choice, { project });

@@ -43,12 +43,10 @@ window.lorabake ??= (() => {
   /** Ask Python; an answer with `error` becomes an exception with that sentence. */
   async function ask(call, data = {}) {
     let answer;
-    try {
-      answer = await call(data);
-    } catch {
-      throw new Error("The page cannot reach lorabake. Is its window still open?");
-    }
-    if (answer && answer.error) throw Object.assign(new Error(answer.error), answer);
+    try { answer = await call(data); } catch { /* as below */ }
+    // Gradio keeps most failures to itself and answers with nothing; each of ours is an object.
+    if (!answer) throw new Error("The page cannot reach lorabake. Is its window still open?");
+    if (answer.error) throw Object.assign(new Error(answer.error), answer);
     return answer;
   }
 

@@ -1,0 +1,76 @@
+"""Measures the pictures of the project that is looked at, beside the page; what is known is kept by content."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from lorabake.core.errors import LorabakeError
+from lorabake.curate.measures import measure_many
+from lorabake.ui.collection import Shelf
+from lorabake.ui.place import place
+
+logger = logging.getLogger(__name__)
+
+STEP = 200  # measured pictures, after which it is worth to look again
+
+
+class Measuring:
+    """One look at the pictures of one project at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._begun: tuple[str, int] = ("", 0)  # project and listing
+        self.done = self.total = 0
+        self.unreadable: dict[str, str] = {}  # by sha256, a sentence each
+        self.problem = ""
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def tick(self) -> tuple[int, bool]:
+        """Another one whenever there may be new figures."""
+        return self.done // STEP, self.running
+
+    def begin(self, project: str, shelf: Shelf) -> None:
+        """Measure what is new, unless that was done; a project that was left is left alone."""
+        with self._lock:
+            if self._begun == (project, shelf.listing):
+                return
+            self._begun = (project, shelf.listing)
+            self._stop.set()
+            before, self._stop = self._thread, threading.Event()
+            self.done, self.total, self.problem = 0, len(shelf.by_id), ""
+            self._thread = threading.Thread(
+                target=self._work,
+                args=(before, shelf, self._stop),
+                name="measure-pictures",
+                daemon=True,
+            )
+            self._thread.start()
+
+    def _work(self, before: threading.Thread | None, shelf: Shelf, stop: threading.Event) -> None:
+        if before is not None:
+            before.join()
+
+        def tell(done: int, total: int) -> None:
+            if not stop.is_set():
+                self.done, self.total = done, total
+
+        try:
+            images = shelf.dataset.images
+            found = measure_many(place().index, images, on_progress=tell, should_stop=stop.is_set)
+            if not stop.is_set():
+                self.unreadable = found.unreadable
+        except LorabakeError as error:
+            self.problem = str(error)
+        except Exception:
+            logger.exception("measuring pictures failed")
+            self.problem = "Measuring failed. The window of lorabake shows the details."
+
+
+measuring = Measuring()

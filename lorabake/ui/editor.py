@@ -1,0 +1,49 @@
+"""Tag/Caption editor: every picture of the project on the left, the chosen one with its tags on the right."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from lorabake.ui import editing, inspecting
+from lorabake.ui.parts import part
+from lorabake.ui.place import place
+from lorabake.ui.signals import Desk, now
+from lorabake.ui.words import plural
+
+ID = "editor"
+TITLE = "Tag/Caption editor"
+GUIDE = (
+    "Look at every picture once and put its tags right: what you leave out of a caption, the model "
+    "learns as part of your trigger. Press ? for the keys."
+)
+
+
+def build(desk: Desk) -> None:
+    board = part(
+        "editor",
+        calls=(*editing.CALLS, *inspecting.CALLS),
+        scripts=("gridview", "selection", *inspecting.SCRIPTS, "many"),
+        elem_id="lb-editor",
+    )
+    gr.on(
+        [desk.project.change, desk.dataset.change],
+        look,
+        [desk.project],
+        [board],
+        show_progress="hidden",
+    )
+
+
+def look(project: str | None) -> dict[str, str]:
+    """Tell the part which project to show, and that it may have changed."""
+    return {"project": project or "", "tick": now()}
+
+
+def state(project: str) -> str:
+    """The title's second half: what is left to be written."""
+    shelf = place().shelf(project)
+    count = len(shelf.by_id)
+    if not count:
+        return "no pictures yet"
+    bare = count - shelf.captioned
+    return f"{plural(bare, 'picture')} without a caption" if bare else "every picture has a caption"

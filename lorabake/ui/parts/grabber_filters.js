@@ -1,0 +1,96 @@
+// The Grabber's search: the box with completion, the sources, the sliders.
+/** onSearch(): Enter or the button; onMove(values): something was changed; complete(field). */
+function makeGrabSearch({ onSearch, onMove, onAccounts, complete }) {
+  let form = null, values = {}, known = new Set();
+  const box = h("input.lb-input.lb-grab-box", { type: "search", id: "lb-grab-query", "aria-label": "Search for tags", autocomplete: "off", spellcheck: "false", maxlength: "1000", placeholder: "solo -rating:explicit -rating:questionable kafka_(honkai:_star_rail) shirt" });
+  const button = h("button.lb-button.lb-primary", { type: "button", text: "Search", onclick: () => onSearch() });
+  const sources = h("div.lb-grab-sources", { role: "group", "aria-label": "Sources" });
+  const keyless = h("p.lb-muted.lb-grab-keyless", { hidden: true });
+  const summary = h("span.lb-muted");
+  const changed = h("span.lb-more-changed");
+  const sliders = h("div.lb-grab-sliders");
+  const filters = h("details.lb-more.lb-grab-filters", {}, h("summary", {}, h("b", { text: "Filters" }), summary, changed), sliders);
+  const root = h("div.lb-grab-search", {}, h("form.lb-grab-line", { role: "search", onsubmit: (event) => { event.preventDefault(); onSearch(); } }, box, button), sources, keyless, filters);
+  button.type = "submit";
+  button.onclick = null;
+  complete(box);
+
+  const move = (change) => { Object.assign(values, change); draw(); onMove(change); };
+  box.addEventListener("input", () => { values.text = box.value; });
+  box.addEventListener("change", () => onMove({ text: box.value }));
+
+  /** A slider over stops; `text(stop)` in words. */
+  function slider(key, label, stops, text, help) {
+    const id = `lb-grab-${key}`, out = h("output.lb-mono.lb-grab-out", { for: id });
+    const range = h("input.lb-range", { type: "range", id, min: "0", max: String(stops.length - 1), step: "1" });
+    const show = () => {
+      const at = Number(range.value);
+      say(out, text(stops[at]));
+      range.setAttribute("aria-valuetext", text(stops[at]));
+      range.style.setProperty("--share", `${(100 * at) / (stops.length - 1)}%`);
+    };
+    range.addEventListener("input", show);
+    range.addEventListener("change", () => move({ [key]: stops[Number(range.value)] }));
+    const put = () => { const at = stops.findIndex((stop) => stop === values[key]); range.value = String(at < 0 ? 0 : at); show(); };
+    return { put, root: h("div.lb-set", {}, h("div.lb-set-head", {}, h("label", { for: id, text: label }), out), range, help && h("small.lb-muted", { text: help })) };
+  }
+  /** Several of a few words. */
+  function checks(key, label, options, { help = "", word = (one) => one } = {}) {
+    const boxes = options.map((one) => [one, h("input", { type: "checkbox", onchange: () => move({ [key]: boxes.filter(([, node]) => node.checked).map(([name]) => name) }) })]);
+    const put = () => { for (const [one, node] of boxes) node.checked = (values[key] || []).includes(one); };
+    return { put, root: h("fieldset.lb-set.lb-grab-checks", {}, h("legend", { text: label }), h("div.lb-line", {}, ...boxes.map(([one, node]) => h("label.lb-check", {}, node, word(one)))), help && h("small.lb-muted", { text: help })) };
+  }
+
+  const NAMES = { 0.33: "1:3", 0.5: "1:2", 0.56: "9:16", 0.67: "2:3", 0.75: "3:4", 1: "1:1", 1.33: "4:3", 1.5: "3:2", 1.78: "16:9", 2: "2:1", 3: "3:1" };
+  const shape = (stop) => (stop ? NAMES[stop] || String(stop) : "any");
+  let fields = [];
+  function build(about) {
+    form = about;
+    fields = [
+      slider("min_side", "Shorter side at least", form.sides, (stop) => (stop ? `${stop} px` : "any"), "What is smaller than the training resolution has to be enlarged later."),
+      slider("min_score", "Score at least", form.scores, (stop) => (stop === null ? "any" : String(stop)), "What the board's visitors think of it."),
+      slider("narrow", "Not narrower than", [0, ...form.shapes], shape, "Width : height."),
+      slider("wide", "Not wider than", [...form.shapes, 0], shape, "Very wide or tall pictures lose much at their edges."),
+      checks("ratings", "Rating", form.ratings, { help: "Words as -rating:sensitive in the search do the same." }),
+      checks("types", "File type", form.types, { help: "None checked: any picture. Videos are never fetched.", word: (one) => one.toUpperCase() }),
+    ];
+    replace(sliders, ...fields.map((field) => field.root));
+    replace(sources, h("span.lb-label", { text: "Sources" }), ...form.sites.map((site) => {
+      const check = h("input", { type: "checkbox", value: site.name, onchange: () => move({ sites: [...sources.querySelectorAll("input")].filter((one) => one.checked).map((one) => one.value) }) });
+      return h("label.lb-check.lb-grab-source", { title: site.tags ? `Takes ${site.tags} tags in a search; further ones are looked for here.` : undefined }, check, site.label);
+    }));
+  }
+
+  function draw() {
+    for (const label of sources.querySelectorAll("label")) {
+      const check = label.firstChild;
+      check.checked = (values.sites || []).includes(check.value);
+      label.classList.toggle("lb-on", check.checked);
+    }
+    const without = form.sites.filter((site) => site.key === "required" && (values.sites || []).includes(site.name) && !known.has(site.name));
+    keyless.hidden = !without.length;
+    replace(keyless, `${without.map((site) => site.label).join(" and ")} ${without.length > 1 ? "answer" : "answers"} nobody without a key. `, h("button.lb-grab-link", { type: "button", text: "Add yours under Accounts", onclick: onAccounts }), ", or choose another source.");
+    const said = [];
+    if (values.min_side) said.push(`at least ${values.min_side} px`);
+    if (values.min_score !== null && values.min_score !== undefined) said.push(`score ${values.min_score} or more`);
+    if (values.narrow || values.wide) said.push(`shape ${values.narrow ? shape(values.narrow) : "any"} to ${values.wide ? shape(values.wide) : "any"}`);
+    said.push((values.ratings || []).length ? values.ratings.join(", ") : "general, sensitive");
+    if ((values.types || []).length) said.push(values.types.map((one) => one.toUpperCase()).join(", "));
+    say(summary, ` ${said.join(" · ")}`);
+  }
+
+  return {
+    root, box, build,
+    ready: () => form !== null,
+    set(next) {
+      values = { ...next };
+      if (document.activeElement !== box) box.value = values.text || "";
+      if (values.narrow === undefined) values.narrow = 0;
+      for (const field of fields) field.put();
+      draw();
+    },
+    accounts(rows) { known = new Set(rows.filter((row) => row.known).map((row) => row.site)); if (form) draw(); },
+    values: () => ({ text: box.value, sites: values.sites, min_side: values.min_side, min_score: values.min_score, narrow: values.narrow, wide: values.wide, ratings: values.ratings, types: values.types }),
+    busy(yes) { say(button, yes ? "Searching…" : "Search"); button.disabled = yes; },
+  };
+}
