@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]  # tiles done, tiles in all, the picture's name
 ORIGIN = "enhancing"
+MADE = "enhance-made-1"  # fact of a picture that came out of an improvement
 LEDGER = "made.jsonl"  # in the job's folder: what is ready
 MAX_SKIPPED = 100  # told one by one
 _REPORT = 0.3  # seconds between two events
@@ -111,19 +112,23 @@ class Sitting:
     def take(self) -> Outcome:
         """Put what is ready in the pictures' places, as one step."""
         pairs = []
+        results: dict[str, bytes] = {}
         for image, made in self.made:
             try:
                 fresh = sha256_of(image.path) == image.sha256
             except OSError:
                 fresh = False
             if fresh:
-                carry(self.root, image, sha256_of(made))
+                sha = sha256_of(made)
+                carry(self.root, image, sha)
+                results[sha] = b""
                 pairs.append((image.path, made))
             else:
                 why = "It was changed or moved meanwhile, so it was left alone."
                 self.skipped.append((self._place(image), why))
         if not pairs:
             return Outcome(None)
+        self.workspace.index.keep_facts(MADE, results)
         return replace_pictures(self.root, pairs, title(self.settings, pairs), origin=ORIGIN)
 
     def _make(
@@ -210,28 +215,32 @@ class Sitting:
 
 
 def curves_of(
-    images: Sequence[DatasetImage], looks: dict[str, Look], settings: EnhanceSettings
+    images: Sequence[DatasetImage], looks: Mapping[str, Look], settings: EnhanceSettings
 ) -> dict[str, Curve]:
     """sha256 → curve, of those that would change; frames of a scene share one."""
-    known = [image for image in images if image.sha256 in looks]
-    known.sort(
-        key=lambda image: (natural_key(image.path.parent.name), natural_key(image.path.name))
-    )
-    if settings.scenes:
-        numbers = scenes(
-            [Frame(str(i.path.parent), i.width, i.height, looks[i.sha256].colours) for i in known]
-        )
-    else:
-        numbers = list(range(len(known)))
-    groups: dict[int, list[DatasetImage]] = defaultdict(list)
-    for image, number in zip(known, numbers, strict=True):
-        groups[number].append(image)
     curves: dict[str, Curve] = {}
-    for group in groups.values():
+    for group in scene_groups(images, looks, together=settings.scenes):
         curve = curve_of([looks[image.sha256].tones for image in group], settings)
         if curve.changes:
             curves |= {image.sha256: curve for image in group}
     return curves
+
+
+def scene_groups(
+    images: Sequence[DatasetImage], looks: Mapping[str, Look], *, together: bool
+) -> list[list[DatasetImage]]:
+    """The pictures that have one curve: those of a scene, or (not `together`) each by itself."""
+    known = [image for image in images if image.sha256 in looks]
+    if not together:
+        return [[image] for image in known]
+    known.sort(
+        key=lambda image: (natural_key(image.path.parent.name), natural_key(image.path.name))
+    )
+    frames = [Frame(str(i.path.parent), i.width, i.height, looks[i.sha256].colours) for i in known]
+    groups: dict[int, list[DatasetImage]] = defaultdict(list)
+    for image, number in zip(known, scenes(frames), strict=True):
+        groups[number].append(image)
+    return list(groups.values())
 
 
 def title(settings: EnhanceSettings, pairs: Sequence[object]) -> str:
