@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lorabake.collect.errors import CollectError
+from lorabake.collect.settings import is_public
 from lorabake.collect.sites import SITES, Account, Site
 from lorabake.core.secrets import BOARDS, read_key, write_key
 
@@ -43,6 +44,11 @@ def parse_account(text: str, site: Site) -> Account:
 def save_account(site: str, text: str) -> None:
     """Remember what was pasted; raises BadAccount when it is none."""
     found = SITES[site]
+    if is_public():
+        raise BadAccount(
+            "This page is open to everybody, so it keeps no accounts. Start lorabake on your own "
+            "computer for that."
+        )
     if not found.key:
         raise BadAccount(f"{found.label} needs no account.")
     account = parse_account(text, found)

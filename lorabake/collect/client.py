@@ -66,7 +66,7 @@ def _ask(web: Web, site: Site, request: Request) -> bytes:
         with web.open(
             f"{site.base}/{request.path}",
             params=params,
-            headers={"User-Agent": site.user_agent, **headers},
+            headers={"User-Agent": site.agent(account), **headers},
         ) as answer:
             return answer.read(MAX_ANSWER)
     except HttpRefused as error:

@@ -28,6 +28,7 @@ _NUMBERS: Mapping[str, Callable[[Post], int | None]] = {
     "score": lambda post: post.score,
 }
 _ORDERS = frozenset({"order", "sort"})
+_NO_RATING = "No rating is left to search for. Leave one of the rating words out."
 _THEIRS = frozenset(
     [
         "status",
@@ -76,11 +77,12 @@ class Term:
 
 @dataclass(frozen=True)
 class Query:
-    """terms: without those about ratings. ratings: which are wanted."""
+    """terms: without those about ratings. ratings: which are wanted; never: which the words rule out."""
 
     terms: tuple[Term, ...] = ()
     ratings: frozenset[str] = frozenset(RATINGS[:2])
     order: str = ""
+    never: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -122,8 +124,8 @@ def parse_query(text: str, *, explicit: bool = True) -> Query:
     if not explicit:
         ratings &= set(RATINGS[:2])
     if not ratings:
-        raise BadQuery("No rating is left to search for. Leave one of the rating words out.")
-    return Query(tuple(dict.fromkeys(terms)), frozenset(ratings), order)
+        raise BadQuery(_NO_RATING)
+    return Query(tuple(dict.fromkeys(terms)), frozenset(ratings), order, frozenset(unwanted))
 
 
 def split(query: Query, site: Site, *, rarity: Callable[[str], int] = lambda tag: 0) -> Split:
@@ -256,8 +258,13 @@ class PostFilters:
 
 
 def with_ratings(query: Query, ratings: tuple[str, ...]) -> Query:
-    """The query for these ratings instead of those of its words."""
-    return replace(query, ratings=frozenset(ratings)) if ratings else query
+    """The query for these ratings; what its own words rule out (`-rating:explicit`) stays out."""
+    if not ratings:
+        return query
+    left = frozenset(ratings) - query.never
+    if not left:
+        raise BadQuery(_NO_RATING)
+    return replace(query, ratings=left)
 
 
 def _kind(extension: str) -> str:

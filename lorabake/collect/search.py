@@ -74,6 +74,7 @@ class Search:
         self._found: list[Post] = []
         self._notes: list[str] = [note for one in self.splits.values() for note in one.notes]
         self._refused = 0
+        self._barred: set[str] = set()  # md5s of posts that one of the boards tells to refuse
         self._walk = self._merged()
         self._ended = False
 
@@ -135,10 +136,14 @@ class Search:
                     continue
                 for post in page:
                     key = post.md5 or f"{post.site} {post.id}"
+                    if key in self._barred:
+                        continue
                     if key in round_of:
                         round_of[key] = _united(round_of[key], post)
                     elif key not in seen:
                         round_of[key] = post
+            for key in [key for key, post in round_of.items() if self._is_barred(key, post)]:
+                del round_of[key]
             seen.update(round_of)
             if not answered and not walks and failures:
                 raise failures[0]
@@ -176,9 +181,18 @@ class Search:
                 return
             page += 1
 
+    def _is_barred(self, key: str, post: Post) -> bool:
+        """By another board's word, or by the tags of two boards together."""
+        if key not in self._barred and not is_refused(post):
+            return False
+        self._barred.add(key)
+        return True
+
     def _wanted(self, post: Post, here: Query) -> bool:
         if is_refused(post):
             self._refused += 1
+            if post.md5:
+                self._barred.add(post.md5)
             return False
         return matches(post, here) and self.filters.fit(post)
 

@@ -13,7 +13,12 @@ _SPACE = "SPACE_ID"  # set where lorabake runs as a Space, for everybody to see
 
 def explicit_allowed() -> bool:
     """Explicit pictures are for a computer of one's own, where somebody asks for them."""
-    return not os.environ.get(_SPACE)
+    return not is_public()
+
+
+def is_public() -> bool:
+    """Does everybody use this page, and the same settings folder?"""
+    return bool(os.environ.get(_SPACE))
 
 
 @dataclass(frozen=True, kw_only=True)

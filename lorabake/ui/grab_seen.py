@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lorabake.collect.post import Post
+from lorabake.collect.post import VIDEOS, Post
 from lorabake.collect.sites import SITES
 from lorabake.core.errors import LorabakeError, NetworkError
 from lorabake.core.files import MIB, atomic_write_bytes, temporary_beside
@@ -76,7 +76,9 @@ def _address(post: Post, *, large: bool) -> str:
     if not large:
         return post.preview_url or post.sample_url
     whole = "" if post.refused or (post.file_size or 0) > MAX_SAMPLE else post.file_url
-    return post.sample_url or whole or post.preview_url
+    # Of a video, the sample is a video, too.
+    sample = "" if post.extension in VIDEOS else post.sample_url
+    return sample or whole or post.preview_url
 
 
 def _check_host(post: Post, url: str) -> None:

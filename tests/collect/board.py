@@ -23,7 +23,8 @@ from PIL import Image, ImageDraw
 DIALECTS = ("gelbooru", "rule34", "danbooru", "e621", "moebooru")
 MISDEEDS = (
     *("stall", "truncate", "loop", "wrong md5", "busy", "zeros", "html", "private", "blocked"),
-    *("not json", "empty", "deep", "many tags", "no key", "quota"),
+    *("not json", "empty", "deep", "many tags", "no key", "quota", "overloaded", "throttled"),
+    *("answer zeros", "answer loop", "answer private", "answer torn", "answer stall"),
 )
 _LETTER = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}
 
@@ -87,7 +88,10 @@ def entries(count: int, **more: Any) -> list[Entry]:
 
 @dataclass
 class Board:
-    """dialect: one of DIALECTS. key: what a request must carry, "" for none. requests: paths seen."""
+    """dialect: one of DIALECTS. key: what a request must carry, "" for none.
+
+    requests, agents: the paths and programs it has seen.
+    """
 
     dialect: str
     posts: list[Entry]
@@ -95,6 +99,7 @@ class Board:
     max_tags: int | None = None
     misdeed: str = ""
     requests: list[str] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
     address: str = ""
 
     def find(self, text: str) -> list[Entry]:
@@ -146,6 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.of.requests.append(self.path)
+        self.of.agents.append(self.headers.get("User-Agent", ""))
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         try:
@@ -257,6 +263,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._no_key()
         elif misdeed == "empty":
             self._send(b"", "application/json")
+        elif misdeed == "overloaded":
+            self._json({"success": False, "error": "ActiveRecord::QueryCanceled"}, 500)
+        elif misdeed == "throttled":
+            self._send(b"throttled", "text/plain", 421)
+        elif misdeed == "answer zeros":
+            self._zeros(10 * 2**30)
+        elif misdeed == "answer loop":
+            self._send(b"", "text/plain", 302, Location=self.path)
+        elif misdeed == "answer private":
+            self._send(b"", "text/plain", 302, Location="http://192.168.1.1/index.php")
+        elif misdeed == "answer torn":
+            self._torn(b"[" + bytes(400), 10)
+        elif misdeed == "answer stall":
+            self._torn(b"[" + bytes(400), 10, wait=3)
         else:
             return False
         return True

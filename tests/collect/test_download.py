@@ -130,6 +130,17 @@ def test_a_hostile_host_costs_one_sentence(site: Site, run: Run, how: str, words
     assert run.files == ["gelbooru_2.png", "gelbooru_2.txt"]
 
 
+@pytest.mark.parametrize("how", ["truncate", "stall"])
+def test_what_never_passes_costs_a_sentence_and_can_be_tried_again(
+    site: Site, run: Run, how: str
+) -> None:
+    site.misbehave(how, times=99)
+    run.web = Web(timeout=(2.0, 0.1), backoff=0.01, tries=2)
+    entry = run([put(site, 1, picture(1))])[1]
+    assert "broke off" in entry.reason
+    assert entry.again
+
+
 @pytest.mark.parametrize("how", ["truncate", "stall", "busy"])
 def test_what_passes_is_waited_for(site: Site, run: Run, how: str) -> None:
     site.misbehave(how)

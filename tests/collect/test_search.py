@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +13,17 @@ from lorabake.collect import errors
 from lorabake.collect.accounts import BadAccount, account_of, accounts, parse_account, save_account
 from lorabake.collect.client import try_account
 from lorabake.collect.post import Post
-from lorabake.collect.query import BadQuery, PostFilters, matches, parse_query, split
+from lorabake.collect.query import BadQuery, PostFilters, matches, parse_query, split, with_ratings
 from lorabake.collect.refuse import NotSearched
 from lorabake.collect.search import Search
 from lorabake.collect.sites import SITES, Page
 from lorabake.core.errors import LorabakeError
 from lorabake.core.http import Web
 from lorabake.core.workspace import Workspace
-from tests.collect.board import Board, Entry, entries, running
+from tests.collect.board import Entry, entries
+from tests.collect.conftest import DIALECT, Serve
 
 GUIDES = "solo -rating:explicit -rating:questionable kafka_(honkai:_star_rail) shirt"
-DIALECT = {
-    "gelbooru": "gelbooru",
-    "safebooru": "gelbooru",
-    "rule34": "rule34",
-    "danbooru": "danbooru",
-    "e621": "e621",
-    "yandere": "moebooru",
-}
-Serve = Callable[..., Board]
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
-    """Put a local board in the place of a site."""
-    monkeypatch.setenv("LORABAKE_ALLOW_LOCAL_HTTP", "1")
-    monkeypatch.setenv("LORABAKE_CONFIG", str(tmp_path / "config"))
-    boards: dict[str, str] = {}
-    with ExitStack() as stack:
-
-        def start(site: str, posts: list[Entry], **more: Any) -> Board:
-            board = stack.enter_context(running(Board(DIALECT[site], posts, **more)))
-            boards[site] = board.address
-            monkeypatch.setenv("LORABAKE_BOARDS", json.dumps(boards))
-            if SITES[site].key == "required":
-                save_account(site, f"&api_key={more.get('key') or 'abc'}&user_id=12")
-            return board
-
-        yield start
 
 
 @pytest.fixture
@@ -66,9 +36,7 @@ def quick() -> Web:
 
 
 def search(workspace: Workspace, *sites: str, text: str = "solo", **more: Any) -> Search:
-    found = Search(workspace, sites, text, web=quick(), **more)
-    found._pace = dict.fromkeys(found._pace, 0.0)  # a board of our own needs no pause
-    return found
+    return Search(workspace, sites, text, web=quick(), **more)
 
 
 @pytest.mark.parametrize("site", DIALECT)
@@ -144,6 +112,11 @@ def test_ratings_are_asked_for_in_each_boards_words() -> None:
     assert split(usual, SITES["danbooru"]).sent == "solo -rating:q -rating:e"
     assert split(usual, SITES["rule34"]).sent == "solo -rating:questionable -rating:explicit"
     assert split(usual, SITES["safebooru"]).sent == "solo"
+    # A slider does not bring what the words rule out.
+    words = parse_query("solo -rating:explicit")
+    assert with_ratings(words, ("general", "explicit")).ratings == {"general"}
+    with pytest.raises(BadQuery, match="No rating"):
+        with_ratings(words, ("explicit",))
     asked = parse_query("solo rating:explicit")
     assert asked.ratings == {"explicit"}
     assert "-rating:e" not in split(asked, SITES["danbooru"]).sent
@@ -175,6 +148,13 @@ def test_minors_are_never_searched_for_nor_shown(serve: Serve, workspace: Worksp
     page = search(workspace, "gelbooru", text="solo rating:general rating:explicit").page(0)
     assert [post.id for post in page.posts] == [3]
     assert page.refused == 2
+    # Nor where one board tells and another, which has the same picture, does not.
+    serve(
+        "danbooru", [Entry(11, {"general": ("solo",)}, seed=1), Entry(12, {"general": ("solo",)})]
+    )
+    for sites in (("gelbooru", "danbooru"), ("danbooru", "gelbooru")):
+        posts = search(workspace, *sites).page(0).posts
+        assert sorted((post.site, post.id) for post in posts) == [("danbooru", 12), ("gelbooru", 3)]
 
 
 def test_filters_and_numbers(serve: Serve, workspace: Workspace) -> None:
@@ -225,6 +205,8 @@ BAD_DAYS = {
     "not json": (errors.Blocked, "a web page instead"),
     "empty": (errors.Unintelligible, "empty answer"),
     "quota": (errors.Blocked, "too many searches"),
+    "overloaded": (errors.CollectError, "may be too wide"),
+    "throttled": (errors.Throttled, "Wait some minutes"),
 }
 
 
@@ -273,6 +255,33 @@ def test_the_whole_line_is_pasted_and_never_shown(serve: Serve) -> None:
     assert parse_account("somebody abc", SITES["danbooru"]).user == "somebody"
     with pytest.raises(BadAccount, match="needs no account"):
         save_account("safebooru", "&api_key=a&user_id=1")
+
+
+def test_the_file_of_accounts_is_the_owners_alone(serve: Serve, tmp_path: Path) -> None:
+    serve("gelbooru", [])
+    (path,) = (tmp_path / "config").iterdir()
+    assert path.stat().st_mode & 0o077 == 0
+    path.chmod(0o644)  # copied from elsewhere
+    assert account_of(SITES["gelbooru"]) is not None
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_page_for_everybody_keeps_no_accounts(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/space")
+    with pytest.raises(BadAccount, match="open to everybody"):
+        save_account("danbooru", "somebody abc")
+    assert not accounts()["danbooru"]
+
+
+def test_e621_is_told_whose_program_asks(serve: Serve) -> None:
+    board = serve("e621", entries(1))
+    assert try_account(quick(), SITES["e621"]) == "e621 answers without an account."
+    save_account("e621", "somebody abc")
+    try_account(quick(), SITES["e621"])
+    assert [agent.partition(" (by ")[2] for agent in board.agents] == ["", "somebody on e621)"]
+    assert all(agent.startswith("lorabake/") for agent in board.agents)
 
 
 # --- whatever they send ------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def _post(site: Site, record: Mapping[str, Any]) -> Post | None:
         return None
     address = fields.url(record, "file_url")
     ending = fields.extension(record, address)
-    deleted = record.get("is_deleted") is True or record.get("is_banned") is True
+    deleted, banned = (record.get(f"is_{word}") is True for word in ("deleted", "banned"))
     tags = {kind: fields.words(record.get(f"tag_string_{kind}")) for kind in CATEGORIES}
     if not any(tags.values()):
         tags = {"general": fields.words(record.get("tag_string"))}
@@ -71,7 +71,9 @@ def _post(site: Site, record: Mapping[str, Any]) -> Post | None:
         source=fields.text(record, "source"),
         created=fields.text(record, "created_at", limit=60),
         page_url=f"{site.home}/posts/{number}",
-        refused=fields.why_not(ending, address, site.label, deleted=deleted, login=True),
+        refused=fields.why_not(
+            ending, address, site.label, deleted=deleted, banned=banned, login=True
+        ),
     )
 
 

@@ -97,10 +97,14 @@ def extension(record: Mapping[str, Any], address: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
-def why_not(ending: str, address: str, label: str, *, deleted: bool, login: bool) -> str:
-    """Why a post cannot be fetched; "" when it can."""
+def why_not(
+    ending: str, address: str, label: str, *, deleted: bool, login: bool, banned: bool = False
+) -> str:
+    """Why a post cannot be fetched; "" when it can. login: may an account help?"""
     if deleted:
         return "The post was deleted."
+    if banned and not address:
+        return f"{label} hides this file, as the artist asked."
     if ending in VIDEOS:
         return f"It is a video or an archive (.{ending}), and only pictures are taken."
     if not address:

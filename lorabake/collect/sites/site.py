@@ -100,6 +100,12 @@ class Site:
         """Seconds between two requests; a board of one's own machine needs none."""
         return 0.0 if self.name in local_boards() else self.pace
 
+    def agent(self, account: Account | None) -> str:
+        """How we introduce ourselves; e621 and its kin want the user's name in it."""
+        if account is None or self.engine.name != "e621ng":
+            return self.user_agent
+        return f"{self.user_agent} (by {account.user} on {self.name})"
+
     @property
     def hosts(self) -> tuple[str, ...]:
         """Hosts that its files may come from."""
