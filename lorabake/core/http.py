@@ -8,6 +8,7 @@ belongs to and no further. What is raised names hosts, never queries, keys or si
 from __future__ import annotations
 
 import json
+import logging
 import random
 import threading
 import time
@@ -27,6 +28,9 @@ from lorabake import __version__
 from lorabake.core.addresses import CHECKED_POOLS, check_address
 from lorabake.core.errors import NetworkError, Stopped
 from lorabake.core.secrets import Secret
+
+# At its debug level it writes whole addresses, and boards want keys in them.
+logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 USER_AGENT = f"lorabake/{__version__} (+local LoRA trainer)"
 MAX_REDIRECTS = 5

@@ -90,7 +90,7 @@ def entries(count: int, **more: Any) -> list[Entry]:
 class Board:
     """dialect: one of DIALECTS. key: what a request must carry, "" for none.
 
-    requests, agents: the paths and programs it has seen.
+    pause: seconds before each file. requests, agents: the paths and programs it has seen.
     """
 
     dialect: str
@@ -98,6 +98,7 @@ class Board:
     key: str = ""
     max_tags: int | None = None
     misdeed: str = ""
+    pause: float = 0.0
     requests: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
     address: str = ""
@@ -180,6 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = path.rpartition("/")[2]
         post = next((one for one in self.of.posts if one.md5 == name.partition(".")[0]), None)
         misdeed = self.of.misdeed
+        if not path.startswith("/files/preview/"):
+            time.sleep(self.of.pause)
         if post is None:
             self._send(b"gone", "text/plain", 404)
         elif path.startswith("/files/preview/"):

@@ -1,19 +1,22 @@
 // Grabber: search boards, look, pick, get; downloads; accounts; pictures of one's own.
+const MOST = 20000; // posts of one download
 let project = "", view = null, ticket = "", stamp = 0, labels = {}, total = null, starting = false, jobs = new Map(), openTab = "search";
+let asked = null; // what was searched for, whatever the fields say since
 
 const search = makeGrabSearch({
   onSearch: find,
-  onMove: keep,
+  onMove: (values) => { keep(values); drawDo(); },
+  onType: drawDo,
   onAccounts: () => show("accounts"),
   // Words of a search have underscores and may have a minus in front.
   complete: (field) => attachCompletion(field, { separator: " ", ask: async (text) => {
     const minus = text.startsWith("-") ? "-" : "";
     if (/^-?(rating|score|width|height|order|sort|id|filetype):/.test(text)) return [];
     const found = await tagAsker(server, () => project)(text.slice(minus.length));
-    return found.map((one) => ({ ...one, alias: "", tag: minus + one.tag.replaceAll("\\", "").replaceAll(" ", "_") }));
+    return found.map((one) => ({ ...one, alias: "", tag: minus + one.tag.replace(/\\([()])/g, "$1").replaceAll(" ", "_") }));
   } }),
 });
-const results = makeGrabResults({ onPage: turn, onPick: drawDo, onStop: () => ask(server.lb_grab_stop, { ticket }).catch(() => {}) });
+const results = makeGrabResults({ onPage: turn, onPick: drawDo, onStop: halt });
 const downloads = makeGrabDownloads({ onAct: act, onUpdate: update });
 const accounts = makeGrabAccounts({ onAct: async (what, site, account) => {
   const answer = await ask(server.lb_grab_account, { site, act: what, account });
@@ -43,10 +46,10 @@ const getPicked = h("button.lb-button.lb-primary", { type: "button", id: "lb-gra
 const many = h("input.lb-input.lb-number", { type: "number", min: "1", max: "20000", value: "100", "aria-label": "How many", oninput: drawDo });
 const getSome = h("button.lb-button", { type: "button", id: "lb-grab-some", onclick: () => get({ limit: Number(many.value) || 1 }) });
 const getAll = h("button.lb-button", { type: "button", id: "lb-grab-all", onclick: () => get({}) });
-const why = h("p.lb-blocked");
+const why = h("p.lb-blocked"), stale = h("p.lb-muted", { hidden: true, text: "The search was changed since. Search again to see what fits now." });
 const said = h("div", { "aria-live": "polite" });
 const homeSearch = h("div.lb-grab-home"), homeDownloads = h("div.lb-grab-home"), homeOwn = h("div.lb-grab-home");
-const bar = h("div.lb-grab-do", { hidden: true }, h("div.lb-line.lb-grab-bar", {}, homeSearch, h("span.lb-grow"), getPicked, h("span.lb-grab-some", {}, getSome, many), getAll), why);
+const bar = h("div.lb-grab-do", { hidden: true }, h("div.lb-line.lb-grab-bar", {}, homeSearch, h("span.lb-grow"), getPicked, h("span.lb-grab-some", {}, getSome, many), getAll), stale, why);
 
 // --- captions and files ----------------------------------------------------------------------
 const form = makeGrabForm({ onKeep: async (key, value) => settled(await ask(server.lb_grab_set, { project, setting: key, value })), onUsual: async () => settled(await ask(server.lb_grab_set, { project, usual: true })), complete: (field) => attachCompletion(field, { ask: tagAsker(server, () => project) }) });
@@ -96,30 +99,38 @@ function keep(values) {
 function settled(answer) { form.set(answer.values.settings, answer.usual); }
 
 async function find() {
-  const values = search.values();
+  const values = search.values(), before = ticket;
+  let mine = "";
   search.busy(true);
   results.clear();
   total = null;
+  stamp = 0;
+  asked = values;
   drawDo();
   try {
     await kept;
-    ({ ticket } = await ask(server.lb_grab_search, { project, values, ticket }));
-    stamp = 0;
+    ({ ticket } = await ask(server.lb_grab_search, { project, values, ticket: before }));
+    mine = ticket;
     replace(trouble);
     results.asking((values.sites || []).map((site) => labels[site] || site));
     results.busy(true);
-    await follow(ticket);
-  } catch (error) { results.problem(error.message); results.busy(false); }
+    await follow(mine);
+  } catch (error) {
+    if (mine !== ticket && mine) return; // it was stopped meanwhile
+    results.problem(error.message);
+    results.busy(false);
+  }
   search.busy(false);
 }
 
 async function turn(page) {
+  const mine = ticket;
   results.busy(true);
   try {
-    await ask(server.lb_grab_page, { ticket, page });
-    await follow(ticket);
+    await ask(server.lb_grab_page, { ticket: mine, page });
+    await follow(mine);
     results.root.scrollIntoView({ block: "start" });
-  } catch (error) { results.problem(error.message); }
+  } catch (error) { if (mine === ticket) results.problem(error.message); }
   results.busy(false);
 }
 
@@ -133,10 +144,10 @@ async function follow(mine) {
       stamp = answer.stamp;
       results.set(answer.page, answer.number);
       results.busy(answer.busy);
-      results.count(answer.counts, labels);
+      results.count(answer.counts, labels, search.filtered(asked));
       search.busy(false);
     }
-    if (answer.counts) total = results.count(answer.counts, labels);
+    if (answer.counts) total = results.count(answer.counts, labels, search.filtered(asked));
     drawDo();
     if (!answer.busy) {
       if (answer.problem) results.problem(answer.problem, /Accounts/.test(answer.problem) && h("button.lb-quiet", { type: "button", text: "Accounts", onclick: () => show("accounts") }));
@@ -147,12 +158,14 @@ async function follow(mine) {
   }
 }
 
-/** Wait no longer for a board. */
+/** Wait no longer for a board; what it has brought so far stays. */
 function halt() {
   ask(server.lb_grab_stop, { ticket }).catch(() => {});
-  if (!stamp) { ticket = ""; results.problem("The search was stopped."); search.busy(false); }
+  ticket = "";
   results.wait(0, "");
   results.busy(false);
+  search.busy(false);
+  if (!stamp) results.problem("The search was stopped.");
 }
 
 async function get(what) {
@@ -162,7 +175,7 @@ async function get(what) {
   drawDo();
   try {
     await kept;
-    await ask(server.lb_grab_start, { project, values: { ...search.values(), ...goal() }, ...what });
+    await ask(server.lb_grab_start, { project, values: { ...(what.picked ? search.values() : asked), ...goal() }, ...what });
     if (what.picked) results.unpickAll();
     replace(said);
     show("downloads");
@@ -225,7 +238,8 @@ function drawDo() {
   getPicked.hidden = !picked;
   say(getPicked, `Get ${plural(picked, "picked picture")}`);
   say(getSome, `Get the first`);
-  say(getAll, total === null ? "Get all" : `Get all ${total.toLocaleString("en")}`);
+  say(getAll, total === null ? "Get all that fit" : total > MOST ? `Get the newest ${MOST.toLocaleString("en")}` : `Get all ${total.toLocaleString("en")}`);
+  stale.hidden = !stamp || JSON.stringify(search.values()) === JSON.stringify(asked);
   getAll.classList.toggle("lb-primary", !picked);
   getAll.hidden = getSome.parentNode.hidden = total === 0;
   getSome.setAttribute("aria-label", `Get the first ${n}`);

@@ -1,6 +1,6 @@
 // The Grabber's search: the box with completion, the sources, the sliders.
-/** onSearch(): Enter or the button; onMove(values): something was changed; complete(field). */
-function makeGrabSearch({ onSearch, onMove, onAccounts, complete }) {
+/** onSearch(): Enter or the button; onMove(values): something was changed; onType(); complete(field). */
+function makeGrabSearch({ onSearch, onMove, onType, onAccounts, complete }) {
   let form = null, values = {}, known = new Set();
   const box = h("input.lb-input.lb-grab-box", { type: "search", id: "lb-grab-query", "aria-label": "Search for tags", autocomplete: "off", spellcheck: "false", maxlength: "1000", placeholder: "solo -rating:explicit -rating:questionable kafka_(honkai:_star_rail) shirt" });
   const button = h("button.lb-button.lb-primary", { type: "button", text: "Search", onclick: () => onSearch() });
@@ -16,7 +16,7 @@ function makeGrabSearch({ onSearch, onMove, onAccounts, complete }) {
   complete(box);
 
   const move = (change) => { Object.assign(values, change); draw(); onMove(change); };
-  box.addEventListener("input", () => { values.text = box.value; });
+  box.addEventListener("input", () => { values.text = box.value; onType(); });
   box.addEventListener("change", () => onMove({ text: box.value }));
 
   /** A slider over stops; `text(stop)` in words. */
@@ -82,6 +82,8 @@ function makeGrabSearch({ onSearch, onMove, onAccounts, complete }) {
   return {
     root, box, build,
     ready: () => form !== null,
+    /** Do the sliders leave something out that a board counts? */
+    filtered: (those) => Boolean(those && (those.min_side || those.narrow || those.wide || (those.types || []).length || ![null, undefined].includes(those.min_score))),
     set(next) {
       values = { ...next };
       if (document.activeElement !== box) box.value = values.text || "";

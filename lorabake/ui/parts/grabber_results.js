@@ -1,7 +1,7 @@
 // What a search found: how many, what was asked of which board, thumbnails to pick, one picture large.
 /** onPage(n): another page is wanted; onPick(): other pictures are picked; onStop(): wait no longer. */
 function makeGrabResults({ onPage, onPick, onStop }) {
-  let posts = [], picked = new Map(), number = 0, more = false, shownAt = -1, until = 0, timer = null;
+  let posts = [], picked = new Map(), number = 0, more = false, shownAt = -1, until = 0, timer = null, here = false;
 
   const heading = h("b.lb-grab-count", { role: "status" });
   const detail = h("span.lb-muted");
@@ -131,15 +131,18 @@ function makeGrabResults({ onPage, onPick, onStop }) {
     problem(text, extra = null) { cancel.hidden = true; if (!posts.length) { top.hidden = true; hint.hidden = false; } replace(notes, text && remark("warn", text, { extra: [extra] })); },
     clear() { posts = []; picked = new Map(); number = 0; replace(grid); top.hidden = pager.hidden = splits.hidden = true; hint.hidden = false; replace(notes); until = 0; tick(); },
     /** How many there are: of the board, before what is filtered here. */
-    count(counts, labels) {
+    count(counts, labels, filtered) {
       const known = counts ? plain(counts) : [], sum = known.reduce((a, b) => a + b, 0);
       say(heading, !counts ? (posts.length ? plural(posts.length, "picture on this page", "pictures on this page") : "No results") : known.length < Object.keys(counts).length ? (known.length ? `${sum.toLocaleString("en")} results or more` : posts.length ? "The board does not say how many there are" : "No results") : plural(sum, "result"));
-      const several = counts && Object.keys(counts).length > 1;
-      say(detail, several ? Object.entries(counts).map(([site, n]) => `${labels[site] || site}: ${n === null ? "not told" : n.toLocaleString("en")}`).join(" · ") : "");
-      return counts && !several && known.length ? sum : null;
+      const several = counts && Object.keys(counts).length > 1, sifted = filtered || here;
+      const parts = several ? Object.entries(counts).map(([site, n]) => `${labels[site] || site}: ${n === null ? "not told" : n.toLocaleString("en")}`) : [];
+      if (sum && sifted) parts.push("before what is filtered here");
+      say(detail, parts.join(" · "));
+      return counts && !several && !sifted && known.length ? sum : null;
     },
     set(page, at) {
       posts = page.posts; number = at; more = page.more; shownAt = -1;
+      here = page.split.some((one) => one.here.length > 0);
       hint.hidden = cancel.hidden = true;
       top.hidden = false;
       replace(grid, ...posts.map(cell));
