@@ -26,6 +26,7 @@ RGB: TypeAlias = "NDArray[np.uint8]"  # (H, W, 3), sRGB
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif")
 THUMBNAIL_SIDE = 256  # px
+MAX_PIXELS, MAX_SIDE = 64_000_000, 16_384  # that are read (core/decoder_worker.py); px
 WHITE = "#ffffff"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -64,6 +65,11 @@ class ImageInfo:
 
 def is_picture_name(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
+
+
+def is_readable(size: tuple[int, int]) -> bool:
+    """Would a picture of this size (width, height) be read again?"""
+    return size[0] * size[1] <= MAX_PIXELS and max(size) <= MAX_SIDE
 
 
 def probe(path: Path, *, thorough: bool = True) -> ImageInfo:

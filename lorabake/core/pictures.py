@@ -6,6 +6,7 @@ Nothing is copied and nothing deleted: a picture that goes lies in `.bin/`, one 
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections import defaultdict
@@ -129,15 +130,34 @@ def replace_pictures(
 ) -> Outcome:
     """Put made pictures in the places of others; these go to `.originals/`. Captions stay.
 
-    The new one keeps the name before the dot, and has its own ending.
+    The new one keeps the name before the dot, and has its own ending; DatasetError when another
+    picture has that name (see `in_the_way`).
     """
     work = _Moves(root)
     for image, made in pairs:
+        if (other := in_the_way(image, made.suffix)) is not None:
+            raise DatasetError(same_name(image, other))
         place, result = work.relative(image), work.relative(made)
         kept = Path(ORIGINALS, *place.parts[:-1])
         work.move(place, kept / work.free(kept, place.stem, place.suffix))
         work.move(result, place.with_suffix(result.suffix.lower()))
     return work.done(title, origin)
+
+
+def in_the_way(image: Path, suffix: str) -> Path | None:
+    """Another file that has the name which the picture would get with this ending."""
+    wanted = image.with_suffix(suffix.lower())
+    if not os.path.lexists(wanted) or (wanted.exists() and wanted.samefile(image)):
+        return None
+    return wanted
+
+
+def same_name(image: Path, other: Path) -> str:
+    """Why a picture is left alone when another one is in the way."""
+    return (
+        f"{shown(image.name)} was left alone, because {shown(other.name)} has the same name: "
+        "rename one of the two."
+    )
 
 
 def add_pictures(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lorabake.core.buckets import Size, select_bucket
 from lorabake.core.errors import DatasetError
 from lorabake.core.history import Outcome
-from lorabake.core.image import matte_colour
+from lorabake.core.image import is_readable, matte_colour
 from lorabake.core.marks import change_marks, read_marks
 
 if TYPE_CHECKING:
@@ -125,9 +125,10 @@ def checked(box: Box, size: Size) -> Box:
     )
     if not inside:
         raise DatasetError("A box lies beside the picture. Move it over the picture.")
-    if max(box.width, box.height) > 4 * max(size):
+    kept = fitted(box, size)
+    if max(box.width, box.height) > 4 * max(size) or not is_readable(kept.size):
         raise DatasetError("A box is far larger than the picture. Make it smaller.")
-    return fitted(box, size)
+    return kept
 
 
 def cut(pixels: NDArray[Any], box: Box) -> NDArray[Any]:

@@ -91,18 +91,17 @@ def _check_name(model: Path) -> None:
 
 
 def _load(model: Path) -> Any:
-    from spandrel import MaskedImageModelDescriptor, ModelLoader
+    from spandrel import MaskedImageModelDescriptor
 
     from lorabake.engine.device import find_device
+    from lorabake.engine.picture_model import open_picture_model
 
     _check_name(model)
-    try:
-        descriptor = ModelLoader(device=find_device().kind).load_from_file(model)
-    except Exception as error:  # whatever a damaged file makes of it
-        raise ModelFileError(
-            f"{shown(model.name)} is not a model that can be read here. Use a LaMa file, "
-            "or choose one of the built-in methods."
-        ) from error
+    descriptor = open_picture_model(
+        model,
+        device=find_device().kind,
+        wanted="Use a LaMa file, or choose one of the built-in methods.",
+    )
     if not isinstance(descriptor, MaskedImageModelDescriptor):
         raise ModelFileError(
             f"{shown(model.name)} does not paint over what is marked. It may be an upscaler: put it "

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLACK = "#000000"
+STRIP = 256  # rows that are computed with at a time, so that a large picture takes little memory
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,13 @@ def colours(layers: Layers) -> NDArray[np.uint8]:
 
     if layers.alpha is None:
         return layers.rgb
-    solid = layers.alpha.astype(np.float32)[:, :, None] / 255
-    bare = layers.rgb / np.maximum(solid, 1 / 255)
-    return np.where(solid > 0, np.rint(bare).clip(0, 255), 255).astype(np.uint8)
+    bare = np.empty_like(layers.rgb)
+    for top in range(0, len(bare), STRIP):
+        rows = slice(top, top + STRIP)
+        solid = layers.alpha[rows, :, None].astype(np.float32) / 255
+        divided = np.rint(layers.rgb[rows] / np.maximum(solid, 1 / 255)).clip(0, 255)
+        bare[rows] = np.where(solid > 0, divided, 255)
+    return bare
 
 
 def joined(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lorabake.enhance.alpha import STRIP
 from lorabake.enhance.settings import EnhanceSettings
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ LEVELS = 256
 _NARROWEST = (
     0.2  # of what there is from black to white: less is a flat picture, not a washed-out one
 )
-_STRIP = 256  # rows at a time, so that a large picture takes little memory
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def apply_curve(curve: Curve, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if abs(curve.saturation - 1) < 0.005:
         return moved
     weights = np.array((0.299, 0.587, 0.114), dtype=np.float32)
-    for top in range(0, len(moved), _STRIP):
-        strip = moved[top : top + _STRIP].astype(np.float32)
+    for top in range(0, len(moved), STRIP):
+        strip = moved[top : top + STRIP].astype(np.float32)
         grey = (strip @ weights)[:, :, None]
         stronger = grey + (strip - grey) * np.float32(curve.saturation)
-        moved[top : top + _STRIP] = np.rint(stronger.clip(0, 255)).astype(np.uint8)
+        moved[top : top + STRIP] = np.rint(stronger.clip(0, 255)).astype(np.uint8)
     return moved

@@ -14,7 +14,7 @@ from lorabake.core.lock import folder_lock
 from lorabake.core.workspace import Workspace
 from lorabake.enhance.models import Upscaler
 from lorabake.enhance.settings import EnhanceSettings
-from lorabake.enhance.tiles import Tiling, pixels_seen
+from lorabake.enhance.tiles import SMALLEST, Tiling, pixels_seen
 
 _FILE = "upscalers.json"
 _KEPT = 200
@@ -47,7 +47,7 @@ def paces(workspace: Workspace) -> dict[str, Pace]:
     for stamp, fields in record.items() if isinstance(record, dict) else ():
         with suppress(TypeError, ValueError):
             pace = Pace(**fields)
-            if pace.seconds > 0 and pace.tile >= 1 and pace.scale >= 1:
+            if pace.seconds > 0 and pace.tile >= SMALLEST and pace.scale >= 1:
                 known[stamp] = pace
     return known
 
@@ -80,6 +80,16 @@ def seconds_for(
                 return None
             total += pixels_seen(*before, tiling_of(pace)) / 1e6 * pace.seconds
     return total
+
+
+def about(seconds: float, pictures: int) -> str:
+    """What a person is told before it begins."""
+    count = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
+    if seconds < 90:
+        return f"{count}: about {max(1, round(seconds))} s."
+    if seconds < 90 * 60:
+        return f"{count}: about {round(seconds / 60)} minutes."
+    return f"{count}: about {seconds / 3600:.1f} hours."
 
 
 def tiling_of(pace: Pace) -> Tiling:

@@ -26,7 +26,7 @@ _PICKLES = (".pt", ".ckpt", ".bin", ".pkl")
 _FOLDERS = frozenset(
     ("upscalers", "upscale_models", "esrgan", "realesrgan", "swinir", "dat", "hat", "span")
 )
-_KINDS = ("upscaler", "unknown", "checkpoint", "refused")
+_KINDS = ("upscaler", "unknown", "checkpoint")
 _TIMES = re.compile(r"(?<![0-9])([1248])x(?![0-9])|(?<![A-Za-z0-9])x([1248])(?![0-9])", re.I)
 _DEPTH = 3
 
@@ -65,7 +65,8 @@ def upscalers(workspace: Workspace, *, look: bool = False) -> list[Upscaler]:
 
     look: look through all of these folders again, which takes a moment.
     """
-    models = find_models(workspace, kinds=_KINDS) if look else _remembered(workspace)
+    listed = find_models if look else remembered_models
+    models = listed(workspace, kinds=_KINDS)
     found: dict[Path, Upscaler] = {}
     for path in _own(upscaler_folder(workspace)):
         with suppress(OSError):
@@ -81,14 +82,14 @@ def resolve_upscaler(
 ) -> Upscaler:
     """The upscaler of this name; paths_allowed: or in this file. Raises what keeps it from loading."""
     known = upscalers(workspace, look=look)
-    by_name = {name_key(one.name): one for one in known}
-    by_name |= {name_key(one.path.stem): one for one in reversed(known)}
+    # The ending may be left out; of several that are called so then, the first is meant.
+    by_name = {name_key(one.path.stem): one for one in reversed(known)}
     by_name |= {name_key(one.name): one for one in known}
-    path = Path(name).expanduser()
-    if (found := by_name.get(name_key(name))) is None and paths_allowed and path.is_file():
-        found = Upscaler(path.name, path.absolute(), "file", path.stat().st_size)
+    found = by_name.get(name_key(name))
+    if found is None and paths_allowed and (path := _file(name)) is not None:
+        found = Upscaler(path.name, path, "file", path.stat().st_size)
     if found is None:
-        refuse_ending(path)
+        refuse_ending(Path(name))
         if known:
             raise ModelFileError(unknown_name("upscaler", name, tuple(one.name for one in known)))
         raise ModelFileError(
@@ -152,17 +153,20 @@ def _own(folder: Path, depth: int = 0) -> Iterator[Path]:
             yield from _own(path, depth + 1)
 
 
-def _remembered(workspace: Workspace) -> list[ShelfModel]:
-    return remembered_models(workspace, kinds=_KINDS)
+def _file(text: str) -> Path | None:
+    """The file that a path of the command line means."""
+    try:
+        path = Path(text).expanduser()
+        return path.absolute() if path.is_file() else None
+    except (OSError, RuntimeError):  # longer than a name can be; the home of nobody
+        return None
 
 
 def _is_upscaler(model: ShelfModel) -> bool:
     if model.path.suffix.lower() not in SUFFIXES:
         return False
-    if model.kind == "upscaler":
-        return True
     # Many designs have no name of their own yet; the folder says what it is for.
-    return model.kind != "refused" and model.path.parent.name.casefold() in _FOLDERS
+    return model.kind == "upscaler" or model.path.parent.name.casefold() in _FOLDERS
 
 
 def _with_own_names(found: Iterable[Upscaler]) -> list[Upscaler]:

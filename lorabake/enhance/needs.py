@@ -8,11 +8,10 @@ from math import sqrt
 from statistics import median
 
 from lorabake.core.buckets import Size, bucket_resolutions, fit_into
+from lorabake.core.image import MAX_PIXELS, MAX_SIDE
 from lorabake.enhance.look import Look
 from lorabake.enhance.settings import EnhanceSettings
 
-MAX_PIXELS = 64_000_000  # what the decoder reads; a result must be readable
-MAX_SIDE = 16_384
 ENLARGED = 1.02  # times; less is nothing anybody sees
 _SURELY_SOFT = 1.2  # px; edges that are this wide are soft whatever the others are
 _NEVER_SOFT = 0.8  # px; edges that are not even this wide are sharp

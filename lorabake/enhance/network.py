@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorabake.core.errors import DeviceError, ModelFileError
+from lorabake.core.image import MAX_SIDE
 from lorabake.core.names import shown
 from lorabake.engine.device import DeviceInfo
+from lorabake.engine.picture_model import open_picture_model
 from lorabake.enhance.estimate import Pace
 from lorabake.enhance.models import check_file
-from lorabake.enhance.needs import MAX_SIDE
 from lorabake.enhance.tiles import SMALLEST, Tiling, run_tiled
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 # px a side of a tile, by kind of device; halved when memory runs out
 _TILE = {"cuda": 512, "mps": 256, "cpu": 256}
 _TRY_WHOLE = {"cuda": 2048, "mps": 1024, "cpu": 1024}  # for models that should see much at once
+
+MEASURED = (
+    192  # px a side of what shows a pace: large enough to be believed, quick enough to wait for
+)
+_WARM_UP = 32  # px
 
 
 class NoMemory(Exception):
@@ -83,6 +88,16 @@ class Network:
         self.spent += time.monotonic() - began
         return np.nan_to_num(given, nan=0.0, posinf=1.0, neginf=0.0)
 
+    def measure(self) -> Pace:
+        """Its pace, from a tile that nobody needs; the first call only sets it up."""
+        import numpy as np
+
+        grey = np.full((MEASURED, MEASURED, 3), 128, dtype=np.uint8)
+        self.enlarge(grey[:_WARM_UP, :_WARM_UP])
+        self.seen = self.spent = 0.0
+        self.enlarge(grey)
+        return self.pace
+
     @property
     def pace(self) -> Pace:
         """What it has shown so far."""
@@ -93,18 +108,15 @@ class Network:
         )
 
     def _call(self, tile: NDArray[np.float32]) -> NDArray[np.float32]:
-        import numpy as np
         import torch
 
-        values = torch.from_numpy(tile).permute(2, 0, 1)[None]
-        if self.channels == 1:
-            weights = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
-            values = (values * weights).sum(dim=1, keepdim=True)
+        colours = torch.from_numpy(tile).permute(2, 0, 1)[None]  # (1, 3, h, w)
+        values = _grey(colours) if self.channels == 1 else colours
         dtype = torch.float16 if self.half else torch.float32
         try:
             with torch.inference_mode():
                 moved = values.to(self.device.kind, dtype)
-                result: torch.Tensor = self.model(moved)[0].float().cpu()
+                result: torch.Tensor = self.model(moved).float().cpu()
         except RuntimeError as error:
             if _is_memory(error):
                 _release(self.device.kind)
@@ -113,8 +125,17 @@ class Network:
                 f"{shown(self.name)} could not be run ({str(error).splitlines()[0][:200]}). "
                 "Choose another model."
             ) from error
-        given = result.permute(1, 2, 0).numpy()
-        return np.repeat(given, 3, axis=2) if given.shape[2] == 1 else given[:, :, :3]
+        if result.shape[2:] != (tile.shape[0] * self.scale, tile.shape[1] * self.scale):
+            raise ModelFileError(
+                f"{shown(self.name)} gives pictures of an unexpected size. Choose another model."
+            )
+        if result.shape[1] == 1:  # it knows brightness only: the colours are the picture's own
+            tint = torch.nn.functional.interpolate(
+                colours - _grey(colours), scale_factor=self.scale, mode="bilinear"
+            )
+            result = (result + tint).clamp(0, 1)
+        given: NDArray[np.float32] = result[0, :3].permute(1, 2, 0).numpy()
+        return given
 
 
 def load_network(path: Path, device: DeviceInfo, *, name: str = "") -> Network:
@@ -127,7 +148,7 @@ def load_network(path: Path, device: DeviceInfo, *, name: str = "") -> Network:
     import torch
 
     torch.set_flush_denormal(True)
-    model = _opened(path)
+    model = open_picture_model(path, wanted="Choose a model for upscaling, such as an ESRGAN.")
     from spandrel import ImageModelDescriptor, ModelTiling
 
     if not isinstance(model, ImageModelDescriptor):
@@ -169,29 +190,9 @@ def load_network(path: Path, device: DeviceInfo, *, name: str = "") -> Network:
     )
 
 
-def _opened(path: Path) -> Any:
-    """What spandrel makes of the file; every way to fail is one sentence."""
-    from spandrel import ModelLoader, UnsupportedModelError
-
-    name = shown(path.name)
-    try:
-        return ModelLoader("cpu").load_from_file(path)
-    except UnsupportedModelError as error:
-        raise ModelFileError(
-            f"{name} is of a design that is not known here. Choose a model for upscaling, such as "
-            "an ESRGAN."
-        ) from error
-    except pickle.UnpicklingError as error:
-        raise ModelFileError(
-            f"{name} holds more than numbers, so it was not opened. Get the model as .safetensors."
-        ) from error
-    except MemoryError as error:
-        raise DeviceError(f"{name} needs more memory than this computer has.") from error
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise ModelFileError(
-            f"{name} could not be opened ({reason}). Download it again, or choose another model."
-        ) from error
+def _grey(colours: torch.Tensor) -> torch.Tensor:
+    """Brightness (BT.601) of (1, 3, h, w): (1, 1, h, w)."""
+    return (colours * colours.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(1, True)
 
 
 def _is_memory(error: RuntimeError) -> bool:

@@ -6,13 +6,11 @@ also when it is stopped, with what is ready by then. A job that was killed goes 
 
 from __future__ import annotations
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lorabake.core.buckets import Size
@@ -21,20 +19,21 @@ from lorabake.core.errors import DeviceError, ImageError, ModelFileError, Stoppe
 from lorabake.core.files import sha256_of
 from lorabake.core.history import Outcome
 from lorabake.core.names import natural_key, shown
-from lorabake.core.pictures import made_folder, replace_pictures
+from lorabake.core.pictures import in_the_way, made_folder, replace_pictures, same_name
 from lorabake.core.worker import JobProcess
 from lorabake.core.workspace import Workspace
 from lorabake.engine.device import find_device
 from lorabake.enhance.carry import carry
 from lorabake.enhance.contrast import Curve, curve_of
-from lorabake.enhance.estimate import keep_pace
+from lorabake.enhance.estimate import about, keep_pace, pace_of, seconds_for
 from lorabake.enhance.job import read_request
+from lorabake.enhance.ledger import FILE, Ledger
 from lorabake.enhance.look import Look, look_many
-from lorabake.enhance.models import Upscaler, resolve_upscaler
+from lorabake.enhance.models import resolve_upscaler
 from lorabake.enhance.needs import target_size
 from lorabake.enhance.scenes import Frame, scenes
 from lorabake.enhance.settings import EnhanceSettings
-from lorabake.enhance.tiles import Tiling, tile_count
+from lorabake.enhance.tiles import tile_count
 from lorabake.enhance.upscale import improve, write_png
 
 if TYPE_CHECKING:
@@ -44,10 +43,9 @@ Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]  # tiles done, tiles in all, the picture's name
 ORIGIN = "enhancing"
 MADE = "enhance-made-1"  # fact of a picture that came out of an improvement
-LEDGER = "made.jsonl"  # in the job's folder: what is ready
 MAX_SKIPPED = 100  # told one by one
 _REPORT = 0.3  # seconds between two events
-_LEAST_MEASURED = 0.05  # megapixels, from which on a pace can be believed
+CHANGED = "It was changed or moved meanwhile, so it was left alone."
 
 
 @dataclass
@@ -69,45 +67,36 @@ class Sitting:
     made: list[tuple[DatasetImage, Path]] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    _left_out: set[str] = field(default_factory=set)
 
     def run(self, *, tell: Tell, on_progress: Progress, should_stop: Callable[[], bool]) -> None:
         """Make all results. Stopped early, `made` holds what is ready."""
         curves = self._curves(should_stop)
-        ready = self._ready()
-        upscaler = network = None
-        if self.settings.model:
-            upscaler, network = self._network(tell)
-        tiling = network.tiling if network else Tiling(256)
-        todo = [(image, self._target(image)) for image in self.images]
-        weights = [self._weight(image, tiling, network) for image, _ in todo]
-        total, done = sum(weights), 0
-        on_progress(0, total, "")
+        network = self._network(tell) if self.settings.model else None
+        ready = self._ledger.ready()
+        weights = [self._weight(image, network) for image in self.images]
+        count = _Count(sum(weights), on_progress, should_stop)
         folder = made_folder(self.root)
-        for number, ((image, target), weight) in enumerate(zip(todo, weights, strict=True)):
-            if should_stop():
-                raise Stopped("Stopped, as you asked. What was ready is kept.")
-            before, name = done, image.path.name
-            if (place := (self._place(image), image.sha256)) in ready:
-                self.made.append((image, ready[place]))
-            elif not self._changes(image, target, curves.get(image.sha256)):
-                self.unchanged.append(self._place(image))
+        for number, (image, weight) in enumerate(zip(self.images, weights, strict=True)):
+            count.begin(image.path.name, weight)
+            place, curve = self._place(image), curves.get(image.sha256)
+            if (place, image.sha256) in ready:
+                self.made.append((image, ready[place, image.sha256]))
+            elif place in self._left_out:
+                pass
+            elif not self._changes(image, curve):
+                self.unchanged.append(place)
             else:
-
-                def tile(before: int = before, weight: int = weight, name: str = name) -> None:
-                    nonlocal done
-                    if should_stop():
-                        raise Stopped("Stopped, as you asked. What was ready is kept.")
-                    done = min(done + 1, before + weight)
-                    on_progress(done, total, name)
-
                 # A folder for each: two concepts may have pictures of one name.
                 made = folder / str(number) / f"{image.path.stem}.png"
                 made.parent.mkdir()
-                self._make(image, target, made, network, curves.get(image.sha256), tile)
-            done = before + weight
-            on_progress(done, total, name)
-        if upscaler is not None and network is not None and network.seen >= _LEAST_MEASURED:
-            keep_pace(self.workspace, upscaler, network.pace)
+                self._make(image, made, network, curve, count.tile)
+            count.end()
+
+    def leave_out(self, place: str, why: str) -> None:
+        """Name a picture that stays as it is. place: below the data set; why: one sentence."""
+        self._left_out.add(place)
+        self.skipped.append((place, why))
 
     def take(self) -> Outcome:
         """Put what is ready in the pictures' places, as one step."""
@@ -124,8 +113,7 @@ class Sitting:
                 results[sha] = b""
                 pairs.append((image.path, made))
             else:
-                why = "It was changed or moved meanwhile, so it was left alone."
-                self.skipped.append((self._place(image), why))
+                self.leave_out(self._place(image), CHANGED)
         if not pairs:
             return Outcome(None)
         self.workspace.index.keep_facts(MADE, results)
@@ -134,31 +122,34 @@ class Sitting:
     def _make(
         self,
         image: DatasetImage,
-        target: Size,
         made: Path,
         network: Network | None,
         curve: Curve | None,
         on_tile: Callable[[], None],
     ) -> None:
+        if (other := in_the_way(image.path, made.suffix)) is not None:
+            self.leave_out(self._place(image), same_name(image.path, other))
+            return
+        target = self._target(image)
         try:
             pixels = improve(
                 image.path, target, self.settings, network=network, curve=curve, on_tile=on_tile
             )
         except ImageError as error:
-            self.skipped.append((self._place(image), str(error)))
+            self.leave_out(self._place(image), str(error))
             return
         write_png(made, pixels)
         self.made.append((image, made))
-        self._note(image, made)
+        self._ledger.note(self._place(image), image.sha256, made)
 
     def _target(self, image: DatasetImage) -> Size:
         return target_size((image.width, image.height), self.settings, self.buckets)
 
-    def _changes(self, image: DatasetImage, target: Size, curve: Curve | None) -> bool:
+    def _changes(self, image: DatasetImage, curve: Curve | None) -> bool:
         """Would the result be another picture?"""
         if self.settings.model and self.settings.strength > 0:
             return True
-        return target != (image.width, image.height) or curve is not None
+        return self._target(image) != (image.width, image.height) or curve is not None
 
     def _curves(self, should_stop: Callable[[], bool]) -> dict[str, Curve]:
         """The curve of each picture whose contrast changes, by sha256."""
@@ -166,9 +157,13 @@ class Sitting:
             return {}
         pictures = [(image.sha256, image.path) for image in self.images]
         looked = look_many(self.workspace.index, pictures, should_stop=should_stop)
+        for image in self.images:
+            if (why := looked.unreadable.get(image.sha256)) is not None:
+                self.leave_out(self._place(image), why)
         return curves_of(self.images, looked.found, self.settings)
 
-    def _network(self, tell: Tell) -> tuple[Upscaler, Network]:
+    def _network(self, tell: Tell) -> Network:
+        """The network, its pace measured; tells how long all will take."""
         from lorabake.enhance.network import load_network
 
         upscaler = resolve_upscaler(
@@ -178,37 +173,23 @@ class Sitting:
         network = load_network(upscaler.path, device, name=upscaler.name)
         half = ", half precision" if network.half else ""
         tell(f"{network.name}: {network.architecture}, {network.scale}x, on {device.name}{half}")
-        return upscaler, network
+        pace = pace_of(self.workspace, upscaler)
+        if pace is None or pace.device != device.name:
+            pace = network.measure()
+            keep_pace(self.workspace, upscaler, pace)
+        sizes = [((image.width, image.height), self._target(image)) for image in self.images]
+        tell(about(seconds_for(sizes, self.settings, pace) or 0.0, len(sizes)))
+        return network
 
-    def _weight(self, image: DatasetImage, tiling: Tiling, network: Network | None) -> int:
+    def _weight(self, image: DatasetImage, network: Network | None) -> int:
         """Tiles of a picture; 1 without a network."""
         if network is None or self.settings.strength <= 0:
             return 1
-        return tile_count(image.width, image.height, tiling)
+        return tile_count(image.width, image.height, network.tiling)
 
-    # --- what is ready, for a job that goes on -----------------------------------------------
-
-    def _note(self, image: DatasetImage, made: Path) -> None:
-        if self.ledger is None:
-            return
-        place = made.relative_to(self.root).as_posix()
-        told = {"picture": self._place(image), "sha": image.sha256, "made": place}
-        line = json.dumps(told) + "\n"
-        with self.ledger.open("a", encoding="utf-8") as file:
-            file.write(line)
-
-    def _ready(self) -> dict[tuple[str, str], Path]:
-        """(picture, sha256) → results of an earlier attempt that still wait in `.made/`."""
-        ready: dict[tuple[str, str], Path] = {}
-        if self.ledger is None or not self.ledger.exists():
-            return ready
-        for line in self.ledger.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):
-                told = json.loads(line)
-                made = self.root / str(told["made"])
-                if made.is_file() and not made.is_symlink():
-                    ready[str(told["picture"]), str(told["sha"])] = made
-        return ready
+    @property
+    def _ledger(self) -> Ledger:
+        return Ledger(self.ledger, self.root)
 
     def _place(self, image: DatasetImage) -> str:
         return image.path.relative_to(self.root).as_posix()
@@ -271,14 +252,22 @@ def work(job: JobProcess, tell: Tell) -> dict[str, Any]:
     job.events.write("phase", name="looking", detail="Looking at the pictures")
     dataset = scan_dataset(root, index=workspace.index)
     by_id = {image.path.relative_to(root).as_posix(): image for image in dataset.images}
+    chosen, others = [], []
+    for name, sha in request.pictures:
+        image = by_id.get(name)
+        if image is not None and image.sha256 == sha:
+            chosen.append(image)
+        else:
+            others.append(name)
     sitting = Sitting(
         workspace,
         root,
-        [image for id, sha in request.pictures if (image := by_id.get(id)) and image.sha256 == sha],
+        chosen,
         request.settings,
         request.buckets,
-        ledger=job.folder / LEDGER,
+        ledger=job.folder / FILE,
     )
+    _account_for(sitting, others, by_id)
     job.raise_if_stopped()
     detail = "Getting the upscaler ready" if request.settings.model else ""
     job.events.write("phase", name="improving", detail=detail)
@@ -302,6 +291,18 @@ def work(job: JobProcess, tell: Tell) -> dict[str, Any]:
     return result
 
 
+def _account_for(sitting: Sitting, names: Sequence[str], by_id: Mapping[str, DatasetImage]) -> None:
+    """Pictures that are no longer what was chosen: an earlier attempt improved them, or somebody."""
+    now = {name: by_id.get(str(PurePosixPath(name).with_suffix(".png"))) for name in names}
+    shas = [image.sha256 for image in now.values() if image is not None]
+    improved = sitting.workspace.index.facts(MADE, shas)
+    for name, image in now.items():
+        if image is not None and image.sha256 in improved:
+            sitting.unchanged.append(name)
+        else:
+            sitting.leave_out(name, CHANGED)
+
+
 def taken(sitting: Sitting, *, limit: int | None = MAX_SKIPPED) -> dict[str, Any]:
     """Take in what is ready: which those are, what was left out, the step to undo."""
     outcome = sitting.take()
@@ -318,6 +319,34 @@ def taken(sitting: Sitting, *, limit: int | None = MAX_SKIPPED) -> dict[str, Any
 def written_paths(outcome: Outcome) -> list[str]:
     """The new pictures among what changed, below the data set."""
     return [path for path in outcome.changed if not path.startswith(".")]
+
+
+class _Count:
+    """Tiles done, of all; asks at each whether to stop."""
+
+    def __init__(self, total: int, on_progress: Progress, should_stop: Callable[[], bool]) -> None:
+        self._total, self._on_progress, self._should_stop = total, on_progress, should_stop
+        self._done = self._end = 0
+        self._name = ""
+        on_progress(0, total, "")
+
+    def begin(self, name: str, tiles: int) -> None:
+        self._raise_if_stopped()
+        self._name, self._end = name, self._end + tiles
+
+    def tile(self) -> None:
+        """One more, unless a picture takes more than was thought: when memory is short."""
+        self._raise_if_stopped()
+        self._done = min(self._done + 1, self._end)
+        self._on_progress(self._done, self._total, self._name)
+
+    def end(self) -> None:
+        self._done = self._end
+        self._on_progress(self._done, self._total, self._name)
+
+    def _raise_if_stopped(self) -> None:
+        if self._should_stop():
+            raise Stopped("Stopped, as you asked. What was ready is kept.")
 
 
 class _Reporter:

@@ -8,7 +8,7 @@ each other, for networks that look further than that.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -25,19 +25,14 @@ SMALLEST = 96  # px; of less, there is hardly anything left between the margins
 
 @dataclass(frozen=True)
 class Tiling:
-    """size: px a side that the network sees at once. context, feather: px; see above."""
+    """size: px a side that the network sees at once, at most. context, feather: px; see above."""
 
     size: int
     context: int = CONTEXT
     feather: int = FEATHER
 
     def __post_init__(self) -> None:
-        assert self.size >= 2 * (self.context + self.feather) + 1, self
-
-    @property
-    def halved(self) -> Tiling | None:
-        """For less memory; None when it cannot be smaller."""
-        return replace(self, size=self.size // 2) if self.size // 2 >= SMALLEST else None
+        assert self.size >= 2 * self.context + 3 * self.feather, self
 
 
 @dataclass(frozen=True)
@@ -51,10 +46,10 @@ class Span:
 
 
 def spans(length: int, tiling: Tiling) -> list[Span]:
-    """Tiles that cover a side, of equal size and evenly spread."""
-    size = min(tiling.size, length)
-    step = size - 2 * tiling.context - tiling.feather
-    count = 1 if size == length else ceil((length - size) / step) + 1
+    """Tiles that cover a side, of equal size, evenly spread, and no larger than needed."""
+    shared = 2 * tiling.context + tiling.feather
+    count = max(1, ceil((length - shared) / (tiling.size - shared)))
+    size = ceil((length + (count - 1) * shared) / count)
     starts = [round(i * (length - size) / max(1, count - 1)) for i in range(count)]
     ends = [start + size - tiling.context for start in starts[:-1]]
     seams = [(end - tiling.feather, end) for end in ends]

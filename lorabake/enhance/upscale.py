@@ -12,7 +12,7 @@ from lorabake.core.errors import ImageError
 from lorabake.core.files import atomic_write_bytes, disk_full_as_sentence
 from lorabake.core.image import shrink
 from lorabake.core.names import shown
-from lorabake.enhance.alpha import Layers, colours, joined, read_layers
+from lorabake.enhance.alpha import STRIP, Layers, colours, joined, read_layers
 from lorabake.enhance.contrast import Curve, apply_curve
 from lorabake.enhance.settings import EnhanceSettings
 
@@ -87,8 +87,12 @@ def blend(
 
     if strength >= 1:
         return after
-    mixed = before.astype(np.float32) * (1 - strength) + after.astype(np.float32) * strength
-    return np.rint(mixed).astype(np.uint8)
+    share, mixed = np.float32(strength), np.empty_like(after)
+    for top in range(0, len(mixed), STRIP):
+        rows = slice(top, top + STRIP)
+        part = before[rows] * (1 - share) + after[rows] * share
+        mixed[rows] = np.rint(part)
+    return mixed
 
 
 def to_size(rgb: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:

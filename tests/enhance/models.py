@@ -9,20 +9,21 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
-from spandrel.architectures.ESRGAN import RRDBNet
+from spandrel.architectures.ESRGAN import ESRGAN
 
 
-def tiny_esrgan(scale: int = 2, *, seed: int = 1, faithful: bool = True) -> RRDBNet:
+def tiny_esrgan(
+    scale: int = 2, *, seed: int = 1, faithful: bool = True, channels: int = 3
+) -> ESRGAN:
     """An ESRGAN of one block with random weights. faithful: so small that it gives back its input."""
     torch.manual_seed(seed)
-    network = RRDBNet(in_nc=3, out_nc=3, num_filters=4, num_blocks=1, scale=scale)
+    network = ESRGAN(in_nc=channels, out_nc=channels, num_filters=4, num_blocks=1, scale=scale)
     if faithful:
         with torch.no_grad():
             for name, weights in network.named_parameters():
                 weights.mul_(0.05)
-                first = name in ("model.0.weight",)
-                if weights.dim() == 4 and (first or not name.startswith("model.1.sub.0.")):
-                    _pass_through(weights)
+                if weights.dim() == 4 and not name.startswith("model.1.sub."):
+                    _pass_through(weights)  # model.1 adds to what goes past it
     return network.eval()
 
 
@@ -49,7 +50,9 @@ def save_safetensors(network: torch.nn.Module, path: Path) -> Path:
 def drawing(width: int, height: int, *, seed: int = 0) -> NDArray[np.uint8]:
     """Flat colours with dark lines, as in a cel; smooth edges."""
     random = np.random.default_rng(seed)
-    picture = Image.new("RGB", (width * 2, height * 2), tuple(random.integers(120, 256, 3).tolist()))
+    picture = Image.new(
+        "RGB", (width * 2, height * 2), tuple(random.integers(120, 256, 3).tolist())
+    )
     pen = ImageDraw.Draw(picture)
     for _ in range(9):
         x, y = random.integers(0, (width * 2, height * 2)).tolist()
