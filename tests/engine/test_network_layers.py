@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lorabake.engine.networks.kinds import LAYERS, spec_for
 from lorabake.engine.networks.layer import NetworkLayer, PartState
-from lorabake.engine.networks.lokr_layers import factorization
+from lorabake.engine.networks.sizes import factorization
 from lorabake.engine.networks.settings import NetworkSettings
 
 torch.set_num_threads(1)

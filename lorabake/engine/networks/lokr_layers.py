@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lorabake.core.errors import ModelFileError
 from lorabake.engine.networks.layer import NetworkLayer, Read, Shape, misfit
 from lorabake.engine.networks.lora_layers import product_norm
+from lorabake.engine.networks.sizes import factorization
 
 
 class LokrLayer(NetworkLayer):
@@ -150,25 +151,6 @@ class LokrLayer(NetworkLayer):
             for parameter in factors:
                 parameter.mul_((limit / norm) ** (1 / len(factors)))
         return True
-
-
-def factorization(size: int, factor: int = -1) -> tuple[int, int]:
-    """`size` as a product of two, the smaller one first: by `factor` where it divides, else as equal
-    as possible with the first not above `factor` (-1: no limit).
-
-    The rule of LyCORIS, so that files have the same shapes.
-    """
-    if factor > 0 and size % factor == 0:
-        return min(factor, size // factor), max(factor, size // factor)
-    most = size if factor < 0 else factor
-    small, large = 1, size
-    total = small + large
-    while small < large:
-        candidate = next(m for m in range(small + 1, size + 1) if size % m == 0)
-        if candidate + size // candidate > total or candidate > most:
-            break
-        small, large = candidate, size // candidate
-    return min(small, large), max(small, large)
 
 
 def lokr_norm(values: Mapping[str, Any]) -> float:
