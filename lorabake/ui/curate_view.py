@@ -8,6 +8,7 @@ from functools import cache
 from math import ceil
 from typing import Any
 
+from lorabake.core.angles import missing, untagged
 from lorabake.core.buckets import Fit, Size
 from lorabake.core.errors import DatasetError, LorabakeError, RecipeError
 from lorabake.core.marks import read_marks
@@ -16,7 +17,6 @@ from lorabake.core.workspace import Project
 from lorabake.curate.crop import MARKS as CROPS
 from lorabake.curate.flags import KINDS, TITLES, Flag, Norms, Room, flags, norms, room
 from lorabake.curate.measures import Measures, kept_measures
-from lorabake.curate.missing import missing, untagged
 from lorabake.curate.settings import CurateSettings
 from lorabake.recipe.plan import fit_of
 from lorabake.ui.answers import answered, text

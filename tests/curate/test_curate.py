@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
+from lorabake.core.angles import missing
 from lorabake.core.dataset import Dataset, scan_dataset
 from lorabake.core.history import open_history
 from lorabake.core.image import load_rgb
@@ -15,7 +16,6 @@ from lorabake.curate.applying import apply_crops, tags_of_cut
 from lorabake.curate.crop import Box, crops_of, set_crops, snap
 from lorabake.curate.flags import flags, norms
 from lorabake.curate.measures import kept_measures, measure, measure_many
-from lorabake.curate.missing import missing
 
 
 def drawing(size: tuple[int, int] = (400, 300), seed: int = 0) -> Image.Image:

@@ -2,10 +2,10 @@
 
 import pytest
 
+from lorabake.core.angles import missing, untagged
 from lorabake.core.buckets import bucket_resolutions, fit_into, fit_without_enlarging
 from lorabake.curate.flags import KINDS, Norms, flags, norms, room
 from lorabake.curate.measures import Measures
-from lorabake.curate.missing import missing, untagged
 
 BUCKETS = bucket_resolutions(1024, minimum=256, maximum=2048, step=64)
 SHARP = Measures(0.5, 0.6, 0.9, 0.3, "", (0.0, 0.0, 0.0, 0.0))
@@ -93,7 +93,9 @@ def test_tags_tell(tags, expected):
 
 
 def test_each_reason_names_its_tags_and_what_to_do():
-    for flag in flags((99, 99), None, ["2girls", "signature", "watermark", "cropped legs"], fit=fit):
+    for flag in flags(
+        (99, 99), None, ["2girls", "signature", "watermark", "cropped legs"], fit=fit
+    ):
         assert flag.kind in KINDS
         assert flag.title
         assert flag.why.endswith(".")
@@ -101,7 +103,7 @@ def test_each_reason_names_its_tags_and_what_to_do():
 
 
 def test_the_meter_counts_angles_and_framing():
-    """"Try going for other angles like from side and from behind"."""
+    """ "Try going for other angles like from side and from behind"."""
     captions = [["1girl", "upper body"]] * 60 + [["1girl", "From_Side", "full body"]] * 40
     needs = {need.kind: need for need in missing(captions)}
     assert needs["from side"].have == 40
