@@ -28,6 +28,9 @@ class Step:
     press: str = ""
 
 
+_PLACES = {"tag": "tagging", "enhance": "improving"}  # where a kind of job is watched
+
+
 def pulse(name: str, sections: Sequence[ModuleType]) -> dict[str, Any]:
     """The state of everything, for a tab that shows the project `name` ("" for none)."""
     jobs.ensure_runner(place().workspace)  # a runner that was killed is replaced
@@ -69,7 +72,7 @@ def next_step(project: Project | None, queue: Sequence[JobView]) -> Step:
             return _running(view)
     for view in mine:
         if view.is_waiting:
-            where = "tagging" if view.kind == "tag" else "baking"
+            where = _PLACES.get(view.kind, "baking")
             return Step(f"{view.title} waits in the queue.", "Look at the queue", where)
     shelf = place().shelf(project.name)
     if not shelf.by_id:
@@ -86,6 +89,10 @@ def _running(view: JobView) -> Step:
     if view.kind == "tag":
         far = f"{view.status.step} of {view.status.steps}" if view.status.steps else "getting ready"
         return Step(f"Generating tags: {far}.", "Watch the tagger", "tagging")
+    if view.kind == "enhance":
+        status = view.status
+        far = f"{100 * status.step // status.steps} %" if status.steps else "getting ready"
+        return Step(f"Improving pictures: {far}.", "Watch it", "improving")
     if view.kind == "grid":
         done = (
             f"{view.status.step} of {view.status.steps}" if view.status.steps else "getting ready"

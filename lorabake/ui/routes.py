@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from lorabake import __version__
 from lorabake.core.errors import LorabakeError
-from lorabake.ui import bakes, curate_erase, dup_bin, exchanging, grab_seen, grids
+from lorabake.ui import bakes, curate_erase, dup_bin, exchanging, grab_seen, grids, improve_close
 from lorabake.ui.place import place
 from lorabake.ui.uploads import upload
 
@@ -88,6 +88,11 @@ async def binned(request: Request) -> Response:
 async def painted(request: Request) -> Response:
     """The part of a picture that was painted over, to be looked at before it is taken."""
     return await _file(lambda: curate_erase.preview(**request.path_params), "image/png")
+
+
+async def improved(request: Request) -> Response:
+    """A part of a picture before or after an improvement; its name stands for its content."""
+    return await _file(lambda: improve_close.close_up(**request.path_params), "image/png")
 
 
 def board_preview(*, large: bool) -> Callable[[Request], Awaitable[Response]]:
@@ -162,6 +167,7 @@ def routes() -> list[Route]:
         Route("/lorabake/image/{project}/{sha}", picture(LARGE)),
         Route("/lorabake/whole/{project}/{sha}", picture(WHOLE)),
         Route("/lorabake/painted/{name}", painted),
+        Route("/lorabake/improved/{name}", improved),
         Route("/lorabake/bin/{project}/{key:path}", binned),
         Route("/lorabake/cell/{project}/{run}/{grid}/{name}", cell),
         Route("/lorabake/small-cell/{project}/{run}/{grid}/{name}", small_cell),

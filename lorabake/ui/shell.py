@@ -11,7 +11,18 @@ from typing import Any
 
 import gradio as gr
 
-from lorabake.ui import baking, curating, editor, grabber, oven, processing, project, ready, tagging
+from lorabake.ui import (
+    baking,
+    curating,
+    editor,
+    grabber,
+    improving,
+    oven,
+    processing,
+    project,
+    ready,
+    tagging,
+)
 from lorabake.ui.answers import answered, text
 from lorabake.ui.parts import part
 from lorabake.ui.pulse import pulse
@@ -21,6 +32,7 @@ SECTIONS: tuple[ModuleType, ...] = (
     project,
     grabber,
     curating,
+    improving,
     tagging,
     processing,
     editor,

@@ -26,6 +26,7 @@ SHEETS = (
     "processing",
     "duplicates",
     "curating",
+    "improving",
 )
 
 

@@ -116,7 +116,7 @@ function job(row) {
   if (row.can_resume) buttons.push(small("Resume", "Resume", () => act(server.lb_resume, row.place)));
   if (row.state !== "running" && row.state !== "queued") buttons.push(small("Off the list", "Off the list", () => act(server.lb_remove, row.place)));
   const share = row.steps ? ` · ${row.step} of ${row.steps}` : "";
-  return h("li", {}, h("span.lb-job-kind", { text: { grid: "Grid", tag: "Tags" }[row.kind] || "Bake" }), h("b", { text: row.title }),
+  return h("li", {}, h("span.lb-job-kind", { text: { grid: "Grid", tag: "Tags", enhance: "Pictures" }[row.kind] || "Bake" }), h("b", { text: row.title }),
     h(`span.lb-job-state.lb-tone-${tones[row.state] || "info"}`, { text: `${row.stopping ? "stopping" : states[row.state] || row.state}${row.state === "running" ? share : ""}` }),
     h("span.lb-job-buttons", {}, ...buttons));
 }

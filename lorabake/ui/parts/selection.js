@@ -23,6 +23,8 @@ function makeSelection({ order, onChange }) {
     become(new Set(ids.slice(Math.min(from, to), Math.max(from, to) + 1)), anchor ?? id);
   }
   const all = () => become(new Set(order()));
+  /** Exactly these. */
+  const set = (ids) => become(new Set(ids));
   /** Leave out what is no longer shown. */
   function prune() {
     const there = new Set(order());
@@ -30,7 +32,7 @@ function makeSelection({ order, onChange }) {
   }
 
   return {
-    only, toggle, range, all, prune,
+    only, toggle, range, all, set, prune,
     has: (id) => chosen.has(id),
     get size() { return chosen.size; },
     get ids() { return [...chosen]; },
