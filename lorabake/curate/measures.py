@@ -7,38 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lorabake.core import image
 from lorabake.core.dataset import DatasetImage
-from lorabake.core.decoder import decoders
-from lorabake.core.errors import ImageError
+from lorabake.core.figures import Figures
 from lorabake.core.image import RGB
 from lorabake.core.index import Index
+from lorabake.core.pixels import SIDE, Bars, blur_width, letterbox, luma, within
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-KIND = "measures-1"  # a new number whenever a figure is computed differently
-SIDE = 1024  # px: about what is trained on, so that blur is what the model would see
-_BLOCK = 8  # px a side, within which an edge rises
-_LEAST_RANGE = 24  # grey levels; what rises less is no edge
-_EDGE_SHARE = 0.05  # of the blocks: those in which most happens
-_STEP_OF_GAUSSIAN = 0.242  # |second derivative| of a step smeared with sigma s is 0.242 h / s²
-_SHARPEST = 0.35  # px; a line of one pixel is not sharper
+KIND = "measures-2"  # a new number whenever a figure is computed differently
 _GREY, _TINT = 3.0, 2.0  # levels of chroma that JPEG alone may cause
-_BAR_LEVELS = 14.0  # grey levels within which a bar is flat, JPEG's noise included
-_BAR_ENDS = 0.5  # share of the pixels that differ where a bar ends; less is a drawing's background
-_WIDEST_BAR = 0.45
-_KEEP_EVERY = 200  # pictures between two writes into the index
 
 Mono = Literal["", "grey", "tint"]
-Bars = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -84,47 +71,14 @@ def measure_many(
 
     Stopped early, it holds what it has; the next call goes on from there.
     """
-    by_sha = {one.sha256: one.path for one in images}
-    found = kept_measures(index, list(by_sha))
-    new = [(sha, path) for sha, path in by_sha.items() if sha not in found]
-    unreadable: dict[str, str] = {}
-    waiting: dict[str, bytes] = {}
-    done = len(found)
-    if on_progress:
-        on_progress(done, len(by_sha))
-
-    def one(pair: tuple[str, Path]) -> tuple[str, Measures | ImageError | None]:
-        if should_stop and should_stop():
-            return pair[0], None
-        try:
-            return pair[0], measure_file(pair[1])
-        except ImageError as error:
-            return pair[0], error
-
-    with ThreadPoolExecutor(decoders().size) as threads:
-        for sha, result in threads.map(one, new):
-            if result is None:
-                continue
-            if isinstance(result, ImageError):
-                unreadable[sha] = str(result)
-            else:
-                found[sha] = result
-                waiting[sha] = _packed(result)
-            done += 1
-            if len(waiting) >= _KEEP_EVERY:
-                index.keep_facts(KIND, waiting)
-                waiting = {}
-            if on_progress:
-                on_progress(done, len(by_sha))
-    if waiting:
-        index.keep_facts(KIND, waiting)
-    return Measured(found, unreadable)
+    pictures = [(one.sha256, one.path) for one in images]
+    found = _FIGURES.of(index, pictures, on_progress=on_progress, should_stop=should_stop)
+    return Measured(*found)
 
 
 def kept_measures(index: Index, shas: Sequence[str]) -> dict[str, Measures]:
     """What is known without opening a picture."""
-    kept = {sha: _unpacked(data) for sha, data in index.facts(KIND, shas).items()}
-    return {sha: measures for sha, measures in kept.items() if measures is not None}
+    return _FIGURES.kept(index, shas)
 
 
 def measure_file(path: Path) -> Measures:
@@ -137,7 +91,7 @@ def measure(rgb: RGB) -> Measures:
     import numpy as np
 
     bars = letterbox(rgb)
-    inside = _within(rgb, bars)
+    inside = within(rgb, bars)
     pixels = inside.reshape(-1, 3)[:: max(1, inside.shape[0] * inside.shape[1] // 200_000)]
     grey = luma(pixels)
     low, high = np.percentile(grey, (1, 99))
@@ -152,65 +106,6 @@ def measure(rgb: RGB) -> Measures:
     )
 
 
-def luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Brightness as the eye sees it (BT.601), (…, 3) → (…), 0–255."""
-    import numpy as np
-
-    return rgb.astype(np.float32) @ np.array((0.299, 0.587, 0.114), dtype=np.float32)
-
-
-def blur_width(grey: NDArray[np.float32]) -> float:
-    """How wide the sharpest edges are, px (sigma); 0 when there are none. grey: (H, W).
-
-    The Laplacian of an edge, measured against the height of that edge: unlike the usual variance of
-    the Laplacian, this does not take a drawing with few lines or little contrast for a blurred one.
-    """
-    import numpy as np
-
-    height, width = (side // _BLOCK * _BLOCK for side in grey.shape)
-    if height < 2 * _BLOCK or width < 2 * _BLOCK:
-        return 0.0
-    bend = np.zeros_like(grey)
-    bend[1:-1, 1:-1] = np.abs(
-        4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
-    )
-    tallest = _blocks(grey, height, width)
-    rise = tallest.max(axis=(1, 3)) - tallest.min(axis=(1, 3))
-    bends = _blocks(bend, height, width).max(axis=(1, 3))
-    edges = rise >= max(_LEAST_RANGE, float(np.quantile(rise, 1 - _EDGE_SHARE)))
-    if not edges.any():
-        return 0.0
-    # The upper quartile: a soft background behind a sharp figure is no blurred picture.
-    ratio = float(np.quantile(bends[edges] / rise[edges], 0.75))
-    return max(_SHARPEST, sqrt(_STEP_OF_GAUSSIAN / max(ratio, 1e-4)))
-
-
-def letterbox(rgb: RGB) -> Bars:
-    """Flat bars at left, top, right, bottom, as shares; zeros where there are none."""
-    top, bottom = _bars(rgb), _bars(rgb[::-1])
-    across = rgb.transpose(1, 0, 2)
-    left, right = _bars(across), _bars(across[::-1])
-    return left, top, right, bottom
-
-
-def _bars(rows: RGB) -> float:
-    """The share of rows, from the first on, that have one colour and then end all at once."""
-    import numpy as np
-
-    count = len(rows)
-    if count < 16:
-        return 0.0
-    colour = np.median(rows[0].astype(np.float32), axis=0)
-    limit = int(count * _WIDEST_BAR)
-    away = np.abs(rows[: limit + 4].astype(np.float32) - colour).max(axis=2)  # (rows, columns)
-    flat = np.quantile(away, 0.99, axis=1) <= _BAR_LEVELS
-    end = int(np.argmin(flat)) if not flat.all() else len(flat)
-    if end < 2 or end > limit:
-        return 0.0
-    beyond = away[min(end + 2, len(away) - 1)]
-    return round(end / count, 4) if float((beyond > 2 * _BAR_LEVELS).mean()) >= _BAR_ENDS else 0.0
-
-
 def _mono(pixels: NDArray[np.uint8]) -> Mono:
     """pixels: (N, 3). How far colours leave grey, and how far they leave their main hue."""
     import numpy as np
@@ -222,21 +117,6 @@ def _mono(pixels: NDArray[np.uint8]) -> Mono:
     if most < _GREY:
         return "grey"
     return "tint" if least < _TINT else ""
-
-
-def _within(rgb: RGB, bars: Bars) -> RGB:
-    height, width, _ = rgb.shape
-    left, top, right, bottom = bars
-    inside = rgb[
-        round(top * height) : height - round(bottom * height),
-        round(left * width) : width - round(right * width),
-    ]
-    return inside if inside.size else rgb
-
-
-def _blocks(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """(H, W) → (rows of blocks, 8, columns of blocks, 8)."""
-    return values[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
 
 
 def _packed(measures: Measures) -> bytes:
@@ -259,3 +139,6 @@ def _unpacked(data: bytes) -> Measures | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+_FIGURES = Figures(KIND, measure_file, _packed, _unpacked)

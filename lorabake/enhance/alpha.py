@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLACK = "#000000"
-STRIP = 256  # rows that are computed with at a time, so that a large picture takes little memory
+STRIP = 64  # rows that are computed with at a time, so that a large picture takes little memory
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def script(path: Path, target: Path) -> None:
 def test_a_program_in_a_pth_is_refused_and_does_not_run(tmp_path: Path, make) -> None:  # type: ignore[no-untyped-def]
     path, target = tmp_path / "4x-Evil.pth", tmp_path / "was-run"
     make(path, target)
-    with pytest.raises(ModelFileError, match="4x-Evil.pth holds more than numbers") as refused:
+    with pytest.raises(ModelFileError, match=r"4x-Evil\.pth holds more than numbers") as refused:
         load_network(path, CPU)
     assert "\n" not in str(refused.value)
     assert not target.exists()
