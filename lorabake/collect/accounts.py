@@ -27,10 +27,7 @@ def parse_account(text: str, site: Site) -> Account:
     if not pairs and len(words) == 2:
         user, key = words
     if not (user and key):
-        raise BadAccount(
-            f"This is no account of {site.label}. Paste the whole line from its account page; it "
-            "looks like &api_key=…&user_id=…, or write your login, a space and the API key."
-        )
+        raise BadAccount(_no_account(site))
     if site.name in _NUMERIC and not re.fullmatch(r"[0-9]{1,12}", user):
         raise BadAccount(
             f"{site.label} wants the number of your account as user_id, not your name. Its account "
@@ -39,6 +36,13 @@ def parse_account(text: str, site: Site) -> Account:
     if ":" in user or not re.fullmatch(r"[!-~]{1,300}", user + key):
         raise BadAccount("A login or key has only letters, digits and signs. Copy it again.")
     return Account(user, key)
+
+
+def _no_account(site: Site) -> str:
+    said = f"This is no account of {site.label}."
+    if site.name in _NUMERIC:
+        return f"{said} Paste the whole line from its account page: &api_key=…&user_id=…"
+    return f"{said} Write your login, a space and the key, or paste &login=…&api_key=…"
 
 
 def save_account(site: str, text: str) -> None:

@@ -31,7 +31,7 @@ _LETTER = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture on the board. tags: category → names."""
+    """A picture on the board. tags: category → names; content: its file, "" to have one drawn."""
 
     id: int
     tags: Mapping[str, Sequence[str]]
@@ -42,6 +42,7 @@ class Entry:
     deleted: bool = False
     parent: int | None = None
     seed: int | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def all_tags(self) -> list[str]:
@@ -49,6 +50,8 @@ class Entry:
 
     @property
     def data(self) -> bytes:
+        if self.content:
+            return self.content
         return drawn(self.seed if self.seed is not None else self.id, self.size, self.extension)
 
     @property
@@ -186,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         if post is None:
             self._send(b"gone", "text/plain", 404)
         elif path.startswith("/files/preview/"):
-            self._send(drawn(post.id, (48, 48), "jpg"), "image/jpeg")
+            small = post.content or drawn(post.id, (48, 48), "jpg")
+            self._send(small, "image/jpeg")
         elif misdeed == "html":
             self._send(b"<!DOCTYPE html><html>log in</html>", "text/html")
         elif misdeed == "wrong md5":

@@ -64,7 +64,7 @@ const panels = {
 const tabs = Object.fromEntries(Object.entries(panels).map(([name, [text, panel]]) => {
   panel.id = `lb-grab-${name}`;
   panel.setAttribute("role", "tabpanel");
-  return [name, h("button.lb-grab-tab", { type: "button", role: "tab", id: `lb-grab-tab-${name}`, "aria-controls": panel.id, text, onclick: () => show(name) })];
+  return [name, h("button.lb-grab-tab", { type: "button", role: "tab", id: `lb-grab-tab-${name}`, "aria-controls": panel.id, text, onclick: () => { replace(said); show(name); } })];
 }));
 const tablist = h("div.lb-grab-tabs", { role: "tablist", "aria-label": "Grabber", onkeydown: (event) => {
   const names = Object.keys(tabs), by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

@@ -21,7 +21,7 @@ function makeGrabAccounts({ onAct }) {
     const save = h("form.lb-grab-line", { onsubmit: (event) => { event.preventDefault(); if (input.value.trim()) act("save"); else input.focus(); } }, input, h("button.lb-button", { type: "submit", text: "Save" }));
     return h("section.lb-grab-account", { "data-site": one.site }, h("div.lb-line", {}, h("label", { for: input.id }, h("b", { text: one.label })),
       h("span", { class: one.known ? "lb-grab-state lb-grab-good" : "lb-grab-state lb-muted", text: one.known ? "✓ account is kept" : one.key === "required" ? "wants a key" : "works without one" }), h("span.lb-grow"),
-      one.known && h("button.lb-button", { type: "button", text: "Test", onclick: () => act("test") }), one.known && h("button.lb-quiet", { type: "button", text: "Forget", onclick: () => act("forget") })),
+      one.known && h("span.lb-grab-deeds", {}, h("button.lb-button", { type: "button", text: "Test", onclick: () => act("test") }), h("button.lb-quiet", { type: "button", text: "Forget", onclick: () => act("forget") }))),
     !one.known && save, !one.known && h("small.lb-muted", { id: `lb-account-help-${one.site}`, text: one.help }), said);
   }
 

@@ -2,7 +2,7 @@
 /** onSearch(): Enter or the button; onMove(values): something was changed; onType(); complete(field). */
 function makeGrabSearch({ onSearch, onMove, onType, onAccounts, complete }) {
   let form = null, values = {}, known = new Set();
-  const box = h("input.lb-input.lb-grab-box", { type: "search", id: "lb-grab-query", "aria-label": "Search for tags", autocomplete: "off", spellcheck: "false", maxlength: "1000", placeholder: "solo -rating:explicit -rating:questionable kafka_(honkai:_star_rail) shirt" });
+  const box = h("input.lb-input.lb-grab-box", { type: "text", enterkeyhint: "search", id: "lb-grab-query", "aria-label": "Search for tags", autocomplete: "off", spellcheck: "false", maxlength: "1000", placeholder: "solo -rating:explicit -rating:questionable kafka_(honkai:_star_rail) shirt" });
   const button = h("button.lb-button.lb-primary", { type: "button", text: "Search", onclick: () => onSearch() });
   const sources = h("div.lb-grab-sources", { role: "group", "aria-label": "Sources" });
   const keyless = h("p.lb-muted.lb-grab-keyless", { hidden: true });

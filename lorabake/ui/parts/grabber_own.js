@@ -25,7 +25,9 @@ function makeGrabOwn({ element, onAdd, isOpen }) {
     event.preventDefault();
     zone.classList.remove("lb-over");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean), found = [];
+    const loose = [...event.dataTransfer.files].map((file) => ({ file, folder: "" })); // gone after the first await
     for (const entry of entries) await descend(entry, "", found);
+    if (!entries.length) found.push(...loose); // a browser that knows no entries
     take(found);
   });
   async function descend(entry, parent, found) {

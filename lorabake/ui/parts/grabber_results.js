@@ -1,6 +1,7 @@
 // What a search found: how many, what was asked of which board, thumbnails to pick, one picture large.
 /** onPage(n): another page is wanted; onPick(): other pictures are picked; onStop(): wait no longer. */
 function makeGrabResults({ onPage, onPick, onStop }) {
+  const VIDEOS = ["mp4", "webm", "swf", "mkv", "mov"];
   let posts = [], picked = new Map(), number = 0, more = false, shownAt = -1, until = 0, timer = null, here = false;
 
   const heading = h("b.lb-grab-count", { role: "status" });
@@ -26,7 +27,7 @@ function makeGrabResults({ onPage, onPick, onStop }) {
   const large = h("img.lb-lightbox-picture", { alt: "" });
   const title = h("b"), about = h("span.lb-muted"), chips = h("div.lb-tagchips.lb-grab-tags");
   const take = h("button.lb-button.lb-primary", { type: "button", onclick: () => toggle(shownAt) });
-  const visit = h("a.lb-button", { target: "_blank", rel: "noopener noreferrer", text: "Its page on the board ↗" });
+  const visit = h("a.lb-button", { target: "_blank", rel: "noopener noreferrer", text: "On the board ↗" });
   const box = h("dialog.lb-lightbox", { "aria-label": "A found picture", onkeydown: keys, onclick: (event) => { if (event.target === box) box.close(); } },
     h("div.lb-lightbox-frame", {}, large), h("div.lb-line", {}, title, about, h("span.lb-grow"),
       h("button.lb-quiet", { type: "button", text: "←", "aria-label": "The picture before", onclick: () => turn(-1) }),
@@ -101,7 +102,7 @@ function makeGrabResults({ onPage, onPick, onStop }) {
       : h("span.lb-grab-blank", { text: "no preview" });
     const why = blocked(post);
     return h("figure.lb-grab-cell", { "data-key": post.key, title: why || undefined },
-      h("button.lb-grab-pick", { type: "button", "aria-pressed": "false", "aria-label": `${post.label} ${post.id}, ${facts(post).join(", ")}${why ? `. ${why}` : ""}`, "aria-disabled": why ? "true" : undefined, onclick: () => (why ? open(at) : toggle(at)), ondblclick: () => open(at) }, image, h("i.lb-grab-tick", { text: "✓" }), post.rating !== "general" && h("span.lb-grab-rating", { text: post.rating }), why && h("span.lb-grab-why", { text: post.refused ? "cannot be fetched" : post.have.includes("already") ? "here already" : "deleted before" })),
+      h("button.lb-grab-pick", { type: "button", "aria-pressed": "false", "aria-label": `${post.label} ${post.id}, ${facts(post).join(", ")}${why ? `. ${why}` : ""}`, "aria-disabled": why ? "true" : undefined, onclick: () => (why ? open(at) : toggle(at)), ondblclick: () => open(at) }, image, h("i.lb-grab-tick", { text: "✓" }), post.rating !== "general" && h("span.lb-grab-rating", { text: post.rating }), why && h("span.lb-grab-why", { text: VIDEOS.includes(post.ext) ? "video" : post.refused ? "cannot be fetched" : post.have.includes("already") ? "here already" : "deleted before" })),
       h("figcaption", {}, h("span", { text: post.width ? `${post.width} × ${post.height}` : "" }), h("span.lb-grow"), h("button.lb-grab-zoom", { type: "button", text: "⤢", title: "Look at it", "aria-label": `Look at ${post.label} ${post.id}`, onclick: () => open(at) })));
   }
 
