@@ -27,8 +27,20 @@ from lorabake.train.prepare import prepare_run
 from lorabake.ui.place import Place
 from tests.ui.browsing import chromium, open_section, visit
 from tests.ui.conftest import ROOT, Page, running_page
+from tests.ui.grabbing import QUERY, drawn_boards, environment
+from tests.ui.screencaps import make_screencaps, mend_screencaps
 
-SECTIONS = ("project", "tagging", "processing", "editor", "oven", "baking", "ready")
+SECTIONS = (
+    "project",
+    "grabber",
+    "improving",
+    "tagging",
+    "processing",
+    "editor",
+    "oven",
+    "baking",
+    "ready",
+)
 WIDTHS = {390: 844, 1024: 800, 1440: 900}
 
 
@@ -43,7 +55,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = options.workspace or Path(folder) / "workspace"
         bake_sample(Workspace.open(root))
-        with running_page(root) as page, chromium(browser_path) as browser:
+        make_screencaps(Workspace.open(root))
+        with (
+            drawn_boards() as boards,
+            running_page(root, **environment(boards, Path(folder) / "config")) as page,
+            chromium(browser_path) as browser,
+        ):
             if options.all:
                 shoot_all(browser, page, options.into)
             else:
@@ -92,7 +109,7 @@ def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
     for number, tab in enumerate((left, right)):
         both.paste(Image.open(io.BytesIO(tab.screenshot())), (number * (860 + 16), 0))
     _save(both, into / "first-bake.png")
-    for section in ("project", "tagging", "processing", "editor", "oven"):
+    for section in ("project", "grabber", "improving", "tagging", "processing", "editor", "oven"):
         tab = _tab(browser, page, 1280, 1000, "light")
         _show(tab, section)
         _save(Image.open(io.BytesIO(tab.screenshot())), into / f"{section}.png")
@@ -123,7 +140,9 @@ def _tab(browser: Browser, page: Page, width: int, height: int, scheme: str) -> 
 
 
 READY = {
+    "improving": "#lb-improving .lb-cell img, #lb-improving .lb-editor-empty",
     "project": "#lb-images .lb-cell img",
+    "grabber": "#lb-grab-query",
     "tagging": "#lb-tagging button",
     "processing": "#lb-processing .lb-process-summary",
     "editor": "#lb-editor .lb-cell img",
@@ -140,6 +159,18 @@ LOADED = """[...document.images].every((i) => {
   const seen = (frame || document.documentElement).getBoundingClientRect();
   return at.top > Math.min(seen.bottom, innerHeight) || at.left > Math.min(seen.right, innerWidth);
 })"""
+
+
+def _search_boards(tab: Tab) -> None:
+    panel = tab.locator("#lb-grabber")
+    panel.get_by_role("checkbox", name="Gelbooru", exact=True).uncheck()
+    panel.get_by_role("checkbox", name="Danbooru", exact=True).check()
+    panel.locator("#lb-grab-query").fill(QUERY)
+    panel.get_by_role("button", name="Search", exact=True).click()
+    panel.get_by_role("button", name="Pick this page").click()
+    for number in (1, 9):
+        panel.locator(".lb-grab-pick").nth(number).click()
+    panel.locator(".lb-grab-count", has_text="results").wait_for()
 
 
 def _look_with_tagger(tab: Tab) -> None:
@@ -160,11 +191,19 @@ def _choose_picture(tab: Tab) -> None:
     tab.locator("#lb-editor .lb-tag-name").first.wait_for()
 
 
-ACTS = {"tagging": _look_with_tagger, "processing": _fill_operations, "editor": _choose_picture}
+ACTS = {
+    "improving": mend_screencaps,
+    "grabber": _search_boards,
+    "tagging": _look_with_tagger,
+    "processing": _fill_operations,
+    "editor": _choose_picture,
+}
 
 
 # What the picture begins with; without one, the head of the page.
 TOPS = {
+    "improving": "#sec-improving",
+    "grabber": "#sec-grabber",
     "tagging": "#sec-tagging",
     "processing": "#lb-processing .lb-process-form",
     "editor": "#sec-editor",
