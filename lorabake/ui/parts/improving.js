@@ -194,7 +194,7 @@ function drawDo() {
   if (plan.contrasted) parts.push(`${plan.contrasted.toLocaleString("en")} ${plan.contrasted === 1 ? "gets" : "get"} another contrast`);
   if (plan.chosen > n) parts.push(`${(plan.chosen - n).toLocaleString("en")} ${plan.chosen - n === 1 ? "stays as it is" : "stay as they are"}`);
   parts.push(plan.seconds === null ? "try the model on a part to know how long it takes" : `about ${span(plan.seconds)}`);
-  parts.push(`about ${size(plan.mib)} on the disk; the originals are kept`);
+  parts.push(`about ${size(plan.mib)}; the originals are kept`);
   const text = parts.join(" · ");
   say(sum, text[0].toUpperCase() + text.slice(1));
 }

@@ -21,7 +21,7 @@ function makeImproveGrid({ project, onTicked, onShow }) {
   const ticks = makeSelection({ order: () => seen.map((row) => row.id), onChange: ticked });
 
   const grid = makeGrid(view, {
-    label: "Pictures to improve", multiple: true, smallest: 112, fit: true,
+    label: "Pictures to improve", multiple: true, smallest: 98, fit: true,
     draw(cell, row) {
       const box = h("span.lb-imp-tick", { "aria-hidden": "true", onclick: (event) => { event.stopPropagation(); grid.activate(Number(cell.dataset.index), { bring: false }); grid.focus(); toggle(row.id); } });
       cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), box, h("span.lb-flag"));
