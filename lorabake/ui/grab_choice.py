@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lorabake.collect.captions import categories_of
-from lorabake.collect.settings import CollectSettings, explicit_allowed
+from lorabake.collect.settings import CollectSettings, explicit_allowed, is_public
 from lorabake.core.errors import LorabakeError, RecipeError
 from lorabake.core.settings import SettingField, setting_fields
 from lorabake.core.workspace import Project
@@ -23,6 +23,7 @@ KEY = "grabber"  # in project.json
 MAX_QUERY = 1000  # characters
 MAX_VALUE = 2000
 USUAL_SITE = "gelbooru"
+PUBLIC_SITE = "safebooru"  # where no accounts are kept, and only the mild ratings come
 RATINGS = ("general", "sensitive", "questionable", "explicit")
 USUAL_RATINGS = ("general", "sensitive")
 TYPES = ("jpg", "png", "webp", "gif")
@@ -77,7 +78,8 @@ def read_choice(project: Project) -> GrabChoice:
     """What the project remembers; what no longer fits is as usual."""
     saved = project.read_settings().get(KEY)
     record: dict[str, Any] = saved if isinstance(saved, dict) else {}
-    choice = with_values(GrabChoice(), record)
+    usual = GrabChoice(sites=(PUBLIC_SITE,)) if is_public() else GrabChoice()
+    choice = with_values(usual, record)
     kept = record.get("settings")
     for name, value in (kept if isinstance(kept, dict) else {}).items():
         try:

@@ -18,7 +18,7 @@ from lorabake.collect.job import (
     start_grab,
 )
 from lorabake.collect.post import Post
-from lorabake.collect.settings import CollectSettings
+from lorabake.collect.settings import CollectSettings, is_public
 from lorabake.collect.sites import SITES, Site
 from lorabake.collect.update import to_update, update_grab
 from lorabake.core import jobs
@@ -193,6 +193,9 @@ def lb_grab_account(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def account_rows() -> list[dict[str, Any]]:
+    """Nothing where none are kept."""
+    if is_public():
+        return []
     known = accounts()
     return [
         {

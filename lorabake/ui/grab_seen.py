@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,7 +96,8 @@ def _fetch(post: Post, url: str, target: Path, side: int, limit: int) -> None:
         "Referer": f"https://{urlsplit(site.home).hostname}/",
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _web.open(url, headers=headers) as answer:
+    web = replace(_web, allowed=lambda host: site.serves(f"https://{host}/"))
+    with web.open(url, headers=headers) as answer:
         body = answer.read(limit)
     raw = temporary_beside(target)
     try:

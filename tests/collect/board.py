@@ -93,7 +93,7 @@ def entries(count: int, **more: Any) -> list[Entry]:
 class Board:
     """dialect: one of DIALECTS. key: what a request must carry, "" for none.
 
-    pause: seconds before each file. requests, agents: the paths and programs it has seen.
+    pause: seconds before each file. requests, agents, referers: what it has seen.
     """
 
     dialect: str
@@ -104,6 +104,7 @@ class Board:
     pause: float = 0.0
     requests: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
+    referers: list[str | None] = field(default_factory=list)
     address: str = ""
 
     def find(self, text: str) -> list[Entry]:
@@ -156,6 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.of.requests.append(self.path)
         self.of.agents.append(self.headers.get("User-Agent", ""))
+        self.of.referers.append(self.headers.get("Referer"))
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         try:

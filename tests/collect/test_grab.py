@@ -101,7 +101,10 @@ def test_a_board_that_knows_kinds_of_tags(boards: dict[str, Board], space: Works
 
 def test_no_key_ends_up_in_any_file(boards: dict[str, Board], space: Workspace) -> None:
     grabbed(space, query())
-    assert any(KEY in request for request in boards["gelbooru"].requests)
+    board = boards["gelbooru"]
+    assert any(KEY in request for request in board.requests)
+    assert {agent.partition("/")[0] for agent in board.agents} == {"lorabake"}
+    assert set(board.referers) == {"https://gelbooru.com/"}  # its files want it
     for path in space.root.rglob("*"):
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path

@@ -23,6 +23,7 @@ from lorabake.core.workspace import Workspace
 from tests.collect.board import Entry, entries
 from tests.collect.conftest import DIALECT, Serve
 
+DIALECT_KEYS = ("gelbooru", "danbooru", "yandere")
 GUIDES = "solo -rating:explicit -rating:questionable kafka_(honkai:_star_rail) shirt"
 
 
@@ -255,6 +256,21 @@ def test_the_whole_line_is_pasted_and_never_shown(serve: Serve) -> None:
     assert parse_account("somebody abc", SITES["danbooru"]).user == "somebody"
     with pytest.raises(BadAccount, match="needs no account"):
         save_account("safebooru", "&api_key=a&user_id=1")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    text=st.text("&=_: abkeyiprsdulog0123456789", max_size=60), name=st.sampled_from(DIALECT_KEYS)
+)
+def test_whatever_is_pasted_is_an_account_or_a_sentence_without_it(text: str, name: str) -> None:
+    secret = f"{text}Zq7"
+    said = ""
+    try:
+        said = repr(parse_account(secret, SITES[name]))
+    except BadAccount as error:
+        said = str(error)
+    assert said
+    assert "Zq7" not in said
 
 
 def test_the_file_of_accounts_is_the_owners_alone(serve: Serve, tmp_path: Path) -> None:

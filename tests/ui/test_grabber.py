@@ -385,7 +385,9 @@ def test_settings_are_kept_and_what_is_wrong_is_told(
     form = ask(grab_do.lb_grabber, form=True)["form"]
     assert "explicit" in form["ratings"]
     monkeypatch.setenv("SPACE_ID", "somebody/space")
-    assert ask(grab_do.lb_grabber, form=True)["form"]["ratings"] == ("general", "sensitive")
+    answer = ask(grab_do.lb_grabber, form=True)
+    assert answer["form"]["ratings"] == ("general", "sensitive")
+    assert answer["accounts"] == []  # and so no tab for them
     values = ask(grab_choice.lb_grab_set, values={"ratings": ["general", "explicit"]})["values"]
     assert values["ratings"] == ["general"]
     assert "open to everybody" in str(

@@ -161,7 +161,9 @@ def test_from_the_guides_search_to_captions(
     boards["danbooru"].pause = 0
     expect(job).to_contain_text("Saved 1 picture")
     caption = project.dataset_dir / "5_kafka" / "danbooru_39.txt"
-    assert caption.read_text() == "solo, kafka (honkai: star rail), shirt, pose 39\n"
+    assert (
+        caption.read_text(encoding="utf-8") == "solo, kafka (honkai: star rail), shirt, pose 39\n"
+    )
 
     # The first ten of the search: what is here is not fetched again, and videos are refused.
     go(tab, "Search")
@@ -199,7 +201,17 @@ def test_my_own_zip_drop_and_paste(tab: Tab, served: tuple[Page, Project], tmp_p
     report.get_by_text("1 file left out, and why").click()
     expect(report).to_contain_text("web page")
     folder = project.dataset_dir / "2_mine"
-    assert (folder / "painted.txt").read_text().startswith("kafka (hsr), long hair")
+    assert (folder / "painted.txt").read_text(encoding="utf-8").startswith("kafka (hsr), long hair")
+
+    # A folder, with a caption and folders in it.
+    inner = tmp_path / "folder" / "inner"
+    inner.mkdir(parents=True)
+    Image.new("RGB", (64, 90), "green").save(inner / "green.png")
+    (inner / "green.txt").write_text("kafka, smile", encoding="utf-8")
+    grabber.locator("input[type=file]").nth(1).set_input_files(tmp_path / "folder")
+    grabber.get_by_role("button", name="Add 2 files").click()
+    expect(report).to_contain_text("Added 1 picture to mine.")
+    assert (folder / "green.txt").read_text(encoding="utf-8") == "kafka, smile"
 
     # A picture from the clipboard, and one that is dropped.
     for number, (kind, place) in enumerate(

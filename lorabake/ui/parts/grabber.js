@@ -270,7 +270,7 @@ async function read() {
     search.build(answer.form);
     form.build(answer.form.fields);
   }
-  if (answer.accounts) { accounts.set(answer.accounts); search.accounts(answer.accounts); }
+  if (answer.accounts) { tabs.accounts.hidden = !answer.accounts.length; accounts.set(answer.accounts); search.accounts(answer.accounts); }
   replace(folders, ...answer.folders.map((one) => h("option", { value: one.name })));
   if (answer.values) {
     search.set(answer.values);

@@ -1,7 +1,7 @@
 // The Grabber's search: the box with completion, the sources, the sliders.
 /** onSearch(): Enter or the button; onMove(values): something was changed; onType(); complete(field). */
 function makeGrabSearch({ onSearch, onMove, onType, onAccounts, complete }) {
-  let form = null, values = {}, known = new Set();
+  let form = null, values = {}, known = new Set(), kept = true;
   const box = h("input.lb-input.lb-grab-box", { type: "text", enterkeyhint: "search", id: "lb-grab-query", "aria-label": "Search for tags", autocomplete: "off", spellcheck: "false", maxlength: "1000", placeholder: "solo -rating:explicit -rating:questionable kafka_(honkai:_star_rail) shirt" });
   const button = h("button.lb-button.lb-primary", { type: "button", text: "Search", onclick: () => onSearch() });
   const sources = h("div.lb-grab-sources", { role: "group", "aria-label": "Sources" });
@@ -69,7 +69,8 @@ function makeGrabSearch({ onSearch, onMove, onType, onAccounts, complete }) {
     }
     const without = form.sites.filter((site) => site.key === "required" && (values.sites || []).includes(site.name) && !known.has(site.name));
     keyless.hidden = !without.length;
-    replace(keyless, `${without.map((site) => site.label).join(" and ")} ${without.length > 1 ? "answer" : "answers"} nobody without a key. `, h("button.lb-grab-link", { type: "button", text: "Add yours under Accounts", onclick: onAccounts }), ", or choose another source.");
+    replace(keyless, `${without.map((site) => site.label).join(" and ")} ${without.length > 1 ? "answer" : "answers"} nobody without a key. `,
+      ...(kept ? [h("button.lb-grab-link", { type: "button", text: "Add yours under Accounts", onclick: onAccounts }), ", or choose another source."] : ["Choose another source."]));
     const said = [];
     if (values.min_side) said.push(`at least ${values.min_side} px`);
     if (values.min_score !== null && values.min_score !== undefined) said.push(`score ${values.min_score} or more`);
@@ -91,7 +92,7 @@ function makeGrabSearch({ onSearch, onMove, onType, onAccounts, complete }) {
       for (const field of fields) field.put();
       draw();
     },
-    accounts(rows) { known = new Set(rows.filter((row) => row.known).map((row) => row.site)); if (form) draw(); },
+    accounts(rows) { kept = rows.length > 0; known = new Set(rows.filter((row) => row.known).map((row) => row.site)); if (form) draw(); },
     values: () => ({ text: box.value, sites: values.sites, min_side: values.min_side, min_score: values.min_score, narrow: values.narrow, wide: values.wide, ratings: values.ratings, types: values.types }),
     busy(yes) { say(button, yes ? "Searching…" : "Search"); button.disabled = yes; },
   };
