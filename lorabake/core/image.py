@@ -126,6 +126,23 @@ def load_small(path: Path, side: int) -> RGB:
     return _pixels(path, {"do": "small", "side": side}, 3)
 
 
+def load_look(path: Path, side: int) -> tuple[RGB, NDArray[np.uint8] | None]:
+    """A small copy as `load_small`, faster and a little softer, and how solid it is.
+
+    (h, w, 3) on white, so that hidden colours never matter, and (h, w); None when all is solid.
+    """
+    import numpy as np
+
+    answer = _ask(path, {"do": "look", "side": side})
+    width, height = int(answer.header["width"]), int(answer.header["height"])
+    layers = 3 if answer.header["solid"] is True else 4
+    if len(answer.payload) != width * height * layers:
+        raise ImageError(f"{shown(path.name)} could not be decoded. Save it anew as PNG.")
+    values = np.frombuffer(answer.payload, dtype=np.uint8)
+    rgb = values[: width * height * 3].reshape(height, width, 3)
+    return rgb, values[width * height * 3 :].reshape(height, width) if layers == 4 else None
+
+
 def load_square(path: Path, side: int) -> RGB:
     """(side, side, 3) uint8: upright, on white, padded with white to a square, resized (bicubic)."""
     return _pixels(path, {"do": "square", "side": side}, 3)

@@ -14,6 +14,7 @@ import gradio as gr
 from lorabake.ui import (
     baking,
     curating,
+    duplicates,
     editor,
     grabber,
     improving,
@@ -31,6 +32,7 @@ from lorabake.ui.signals import Desk, signal
 SECTIONS: tuple[ModuleType, ...] = (
     project,
     grabber,
+    duplicates,
     curating,
     improving,
     tagging,
