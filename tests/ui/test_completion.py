@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,13 +48,33 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    with watched(browser) as (context, _):
+@pytest.fixture(scope="module")
+def opened(browser: Browser, address: str) -> Iterator[tuple[Tab, list[str]]]:
+    with watched(browser) as (context, wrong):
         tab = context.new_page()
         tab.goto(address)
         tab.locator("#area").wait_for()
-        yield tab
+        tab.evaluate("window.untouched = { ...calls }")
+        yield tab, wrong
+
+
+@pytest.fixture
+def tab(opened: tuple[Tab, list[str]]) -> Iterator[Tab]:
+    """The page with its fields empty and its calls as they were."""
+    tab, wrong = opened
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.evaluate(
+        """() => {
+            Object.assign(calls, untouched);
+            dialog.close();
+            document.activeElement.blur();
+            for (const field of document.querySelectorAll("input.lb-input, textarea")) field.value = "";
+            document.getElementById("added").replaceChildren();
+            scrollTo(0, 0);
+        }"""
+    )
+    yield tab
+    assert not wrong, "\n".join(wrong)
 
 
 def closed(tab: Tab) -> None:
@@ -220,6 +239,41 @@ def test_answers_that_come_out_of_order_are_dropped(tab: Tab) -> None:
     assert rows(tab) == ["kafka (honkai: star rail)"]
 
 
+def test_who_types_faster_than_the_list_gets_what_fits_or_nothing(tab: Tab) -> None:
+    tab.evaluate(
+        """() => {
+            const ask = calls.lb_complete;
+            calls.lb_complete = async (data) => {
+                if (data.text !== "ha") await new Promise((r) => setTimeout(r, 3000));
+                return ask(data);
+            };
+        }"""
+    )
+    add = tab.locator("#add")
+    for typed, key, becomes in (
+        ("ha", "Tab", "took long hair"),
+        ("hair_or", "Tab", "took hair ornament"),
+        ("hat", "Enter", "typed hat"),
+        ("hat", "ArrowDown Enter", "typed hat"),
+    ):
+        add.fill("")
+        add.focus()
+        tab.keyboard.type("ha")
+        assert rows(tab)[0] == "long hair"
+        tab.keyboard.type(typed[2:])
+        for one in key.split():
+            tab.keyboard.press(one)
+        expect(tab.locator("#added li").last).to_have_text(becomes)
+    area = tab.locator("#area")
+    area.focus()
+    tab.keyboard.type("ha")
+    assert rows(tab)[0] == "long hair"
+    tab.keyboard.type("lo, *x")
+    tab.keyboard.press("Tab")
+    expect(area).to_have_value("halo, *x")
+    closed(tab)
+
+
 def test_words_being_composed_are_left_alone(tab: Tab) -> None:
     """While a Japanese word is being written, arrows and Enter belong to the input method."""
     session = tab.context.new_cdp_session(tab)
@@ -292,22 +346,35 @@ def open_lists(tab: Tab) -> None:
     tab.locator(".lb-lists tbody tr").first.wait_for()
 
 
-def test_lists_are_dropped_used_and_taken_back(browser: Browser, tmp_path: Path) -> None:
-    root = tmp_path / "workspace"
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Another page whose lists may be changed, with a board to fetch from: its address, its lists."""
+    root = tmp_path_factory.mktemp("lists") / "workspace"
     make_project(root, PROJECT, CAPTIONS)
+    with danbooru() as board:
+        board.fill(tags=1500, aliases=100, implications=50)
+        local = {SITE_VARIABLE: board.address, "LORABAKE_ALLOW_LOCAL_HTTP": "1"}
+        with serving(root, **local) as address:
+            yield address, tag_lists_dir(Workspace.open(root))
+
+
+def test_lists_are_dropped_used_and_taken_back(
+    browser: Browser, lists: tuple[str, Path], tmp_path: Path
+) -> None:
     file = tmp_path / "mine.csv"
     file.write_text("zetadef,4,77,zd\n", encoding="utf-8")
     broken = tmp_path / "broken.csv"
     broken.write_bytes(b"\0")
-    with serving(root) as address, watched(browser) as (context, _):
+    with watched(browser) as (context, _):
         tab = context.new_page()
-        tab.goto(address)
+        tab.goto(lists[0])
         open_lists(tab)
-        expect(tab.locator(".lb-lists tbody th").first).to_contain_text("shipped with lorabake")
+        first = tab.locator(".lb-lists tbody th").first
+        expect(first).to_contain_text("shipped with lorabake")
         tab.locator(".lb-lists input[type=file]").set_input_files([file, broken])
         expect(tab.locator(".lb-lists .lb-tone-ok")).to_contain_text("mine.csv is in use: 1 tag.")
         expect(tab.locator(".lb-lists .lb-tone-bad")).to_contain_text("broken.csv")
-        expect(tab.locator(".lb-lists tbody th").first).to_contain_text("mine.csv")
+        expect(first).to_contain_text("mine.csv")
         tab.locator("#line").fill("")
         tab.locator("#line").focus()
         tab.keyboard.type("zeta")
@@ -319,72 +386,67 @@ def test_lists_are_dropped_used_and_taken_back(browser: Browser, tmp_path: Path)
             "zetadef: character, 77 pictures on the board. It implies nothing."
         )
         tab.get_by_role("button", name="Remove: mine.csv").click()
-        expect(tab.locator(".lb-lists tbody th").first).to_contain_text("selected_tags.csv")
+        expect(first).to_contain_text("selected_tags.csv")
         tab.get_by_role("button", name="Undo").click()
-        expect(tab.locator(".lb-lists tbody th").first).to_contain_text("mine.csv")
+        expect(first).to_contain_text("mine.csv")
 
 
-def test_the_newest_list_is_fetched_with_progress(browser: Browser, tmp_path: Path) -> None:
-    root = tmp_path / "workspace"
-    make_project(root, PROJECT, CAPTIONS)
-    with danbooru() as board:
-        board.fill(tags=1500, aliases=100, implications=50)
-        local = {SITE_VARIABLE: board.address, "LORABAKE_ALLOW_LOCAL_HTTP": "1"}
-        with serving(root, **local) as address, watched(browser) as (context, _):
-            tab = context.new_page()
-            tab.goto(address)
-            open_lists(tab)
-            tab.get_by_role("button", name="Fetch the newest list").click()
-            expect(tab.get_by_role("progressbar")).to_be_visible()
-            tab.reload()
-            open_lists(tab)
-            expect(tab.locator(".lb-lists tbody th").first).to_contain_text(
-                re.compile(r"danbooru-newest.*fetched from Danbooru, from today")
-            )
-            tab.locator("#line").focus()
-            tab.keyboard.type("old7")
-            assert "old7 → tag7" in rows(tab)
+def test_the_newest_list_is_fetched_with_progress(
+    browser: Browser, lists: tuple[str, Path]
+) -> None:
+    with watched(browser) as (context, _):
+        tab = context.new_page()
+        tab.goto(lists[0])
+        open_lists(tab)
+        tab.get_by_role("button", name="Fetch the newest list").click()
+        expect(tab.get_by_role("progressbar")).to_be_visible()
+        tab.reload()
+        open_lists(tab)
+        newest = tab.locator(".lb-lists tbody th", has_text="danbooru-newest.csv")
+        expect(newest).to_contain_text(re.compile(r"fetched from Danbooru, from today"))
+        tab.locator("#line").focus()
+        tab.keyboard.type("old7")
+        assert "old7 → tag7" in rows(tab)
 
 
 # --- at full size ------------------------------------------------------------------------------------
 
 
-def test_140_000_tags_are_there_within_100_ms_of_the_key(browser: Browser, tmp_path: Path) -> None:
+def test_140_000_tags_are_there_within_100_ms_of_the_key(
+    browser: Browser, lists: tuple[str, Path]
+) -> None:
     """Key to list, the pause of 30 ms included; three times the goal is left for a busy computer."""
-    root = tmp_path / "workspace"
-    make_project(root, PROJECT, CAPTIONS)
-    folder = tag_lists_dir(Workspace.open(root))
-    folder.mkdir()
+    lists[1].mkdir(exist_ok=True)
     text = large_list(140_000)
-    (folder / "large.csv").write_text(text, encoding="utf-8")
+    (lists[1] / "large.csv").write_text(text, encoding="utf-8")
     lines = text.splitlines()
-    typed = [line.partition(",")[0][:9] for line in (*lines[:300:60], *lines[20_000::30_000])]
-    with serving(root) as address, watched(browser) as (context, _):
+    typed = [line.partition(",")[0][:8] for line in (*lines[:300:75], *lines[20_000::50_000])]
+    with watched(browser) as (context, _):
         tab = context.new_page()
-        tab.goto(address)
+        tab.goto(lists[0])
         tab.locator("#area").wait_for()
         times = key_to_list(tab, typed)
-    assert len(times) > 40
+    assert len(times) > 25
     goal = {"ms": 100, "median": times[len(times) // 2], "p95": times[int(len(times) * 0.95)]}
     assert goal["p95"] < 3 * goal["ms"], goal
 
 
 def test_a_page_without_its_server_says_nothing_and_breaks_nothing(
-    browser: Browser, tmp_path: Path
+    browser: Browser, address: str
 ) -> None:
-    root = tmp_path / "workspace"
-    make_project(root, PROJECT, CAPTIONS)
     context = browser.new_context()
     wrong: list[str] = []
-    with serving(root) as address:
-        tab = context.new_page()
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.goto(address)
-        tab.locator("#area").wait_for()
-    time.sleep(0.3)
+    tab = context.new_page()
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    failed: list[str] = []
+    tab.on("requestfailed", lambda request: failed.append(request.url))
+    tab.goto(address)
+    tab.locator("#area").wait_for()
+    context.set_offline(True)
     tab.locator("#area").focus()
     tab.keyboard.type("hair, b")
     tab.wait_for_timeout(500)
+    assert failed, "it did ask"
     assert tab.locator("#area").input_value() == "hair, b"
     assert not [text for text in wrong if "lorabake" in text or "completion" in text]
     context.close()

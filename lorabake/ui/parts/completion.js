@@ -9,9 +9,10 @@
 //   });
 //   completion.close(); completion.isOpen(); completion.detach();
 //
-// Keys: ↑ ↓ choose, Tab takes the chosen or first, Enter takes the chosen one, Esc closes. A key that
-// completion used goes no further, so that the field's own keys (Enter adds a tag, Esc leaves) see only
-// those it did not use. What is taken is inserted as if typed, so that Ctrl+Z takes it back.
+// Keys: ↑ ↓ choose, Tab takes the chosen or first, Enter takes the chosen one, Esc closes. Who types
+// faster than the list is renewed takes what still fits, or nothing. A key that completion used goes no
+// further, so that the field's own keys (Enter adds a tag, Esc leaves) see only those it did not use.
+// What is taken is inserted as if typed, so that Ctrl+Z takes it back.
 window.lorabake.attachCompletion ??= (() => {
   const PAUSE = 30; // ms after a key before asking
   const TALLEST = 350; // px
@@ -90,7 +91,7 @@ window.lorabake.attachCompletion ??= (() => {
     const isArea = field.tagName === "TEXTAREA";
     const ends = separator === "" ? "" : separator === "\n" ? "\n,=" : `${separator}\n`;
     const me = { field, choose, take, place: position, close };
-    let shown = [], chosen = -1, asked = 0, timer = 0, taking = false, warm = false, from = 0;
+    let shown = [], chosen = -1, asked = 0, timer = 0, taking = false, warm = false, from = 0, about = "";
 
     for (const [name, value] of Object.entries({ autocomplete: "off", "aria-autocomplete": "list", "aria-haspopup": "listbox" })) field.setAttribute(name, value);
     if (!isArea) { field.setAttribute("role", "combobox"); field.setAttribute("aria-expanded", "false"); }
@@ -124,7 +125,7 @@ window.lorabake.attachCompletion ??= (() => {
       draw(found, typed, start);
     }
     function draw(found, typed, start) {
-      shown = found; chosen = -1; from = start;
+      shown = found; chosen = -1; from = start; about = typed;
       open(me);
       list.replaceChildren(...found.map((one, index) => option(one, index, plain(typed).trim())));
       list.scrollTop = 0;
@@ -158,6 +159,16 @@ window.lorabake.attachCompletion ??= (() => {
       field.setAttribute("aria-activedescendant", row.id);
       if (scroll) row.scrollIntoView({ block: "nearest" });
     }
+    /** The line that Tab takes, or Enter (which must be chosen first); -1 when none fits what is typed by now. */
+    function fitting(event) {
+      const { typed, start } = current();
+      if (event.key === "Enter" && chosen < 0) return -1;
+      if (typed === about && start === from) return Math.max(chosen, 0);
+      const words = plain(typed).replace(/\\/g, "").split(" ");
+      const fits = (one) => start === from && words.every((word) => plain(one.alias || one.tag).replace(/\\/g, "").includes(word));
+      if (chosen >= 0) return fits(shown[chosen]) ? chosen : -1;
+      return shown.findIndex(fits);
+    }
     function take(index) {
       const one = shown[index];
       if (!one) return;
@@ -187,11 +198,10 @@ window.lorabake.attachCompletion ??= (() => {
     function key(event) {
       if (event.isComposing || event.keyCode === 229 || !isOpen()) return;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const many = shown.length;
+      const many = shown.length, takes = (event.key === "Tab" || event.key === "Enter") && !event.shiftKey ? fitting(event) : -1;
       if (event.key === "ArrowDown") choose(chosen + 1 >= many ? 0 : chosen + 1);
       else if (event.key === "ArrowUp") choose(chosen <= 0 ? many - 1 : chosen - 1);
-      else if (event.key === "Tab" && !event.shiftKey) take(Math.max(chosen, 0));
-      else if (event.key === "Enter" && chosen >= 0 && !event.shiftKey) take(chosen);
+      else if (takes >= 0) take(takes);
       else if (event.key === "Escape") close();
       else { if (event.key === "Enter" || event.key === "Tab") close(); return; }
       event.preventDefault();
