@@ -14,6 +14,7 @@ from lorabake.captions.recipes import save_recipe
 from lorabake.captions.settings import ProcessSettings
 from lorabake.core.workspace import Workspace
 from tests.captions.making import on_disk, write_dataset
+from tests.verbs import refused
 
 Lorabake = Callable[..., subprocess.CompletedProcess[str]]
 FILES = {"b": b"1girl, smile\r\n", "a10": b"1girl, simple background", "a9": None}
@@ -118,20 +119,23 @@ def test_saved_sets_and_files_and_single_settings(lorabake, root, workspace):
         (("--set", "regex_find=("), 1, "not a regular expression"),
     ],
 )
-def test_what_does_not_work_is_told_in_a_sentence(lorabake, root, arguments, code, says):
+def test_what_does_not_work_is_told_in_a_sentence(
+    workspace, root, arguments, code, says, monkeypatch, capsys
+):
     before = on_disk(root)
-    done = lorabake(root, *arguments)
-    assert done.returncode == code, done.stderr
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    ended, told = refused(("captions", root, *arguments), monkeypatch, capsys)
+    assert ended == code, told
+    assert says in told
+    assert "Traceback" not in told
     assert on_disk(root) == before
 
 
-def test_a_folder_that_is_not_there(lorabake, tmp_path):
+def test_a_folder_that_is_not_there(workspace, tmp_path, monkeypatch, capsys):
     for option in (("--add", "a"), ("--undo",)):
-        done = lorabake(tmp_path / "never", *option)
-        assert done.returncode == 1
-        assert "There is no folder" in done.stderr
+        asked = ("captions", tmp_path / "never", *option)
+        code, told = refused(asked, monkeypatch, capsys)
+        assert code == 1
+        assert "There is no folder" in told
 
 
 def test_for_a_person(lorabake, root):

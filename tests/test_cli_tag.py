@@ -12,6 +12,7 @@ import pytest
 
 from lorabake.practice import SAMPLE_DIR, SAMPLE_TRIGGER
 from tests.tag.models import write_picture, write_tagger
+from tests.verbs import refused
 
 Lorabake = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -112,17 +113,20 @@ def test_the_practice_tagger_needs_nothing_else(lorabake, tmp_path):
         (["--extension", ".exe"], "Captions end with .txt or .caption"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(lorabake, pictures, arguments, sentence):
-    done = lorabake(pictures, *arguments)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("lorabake: ")
-    assert sentence in done.stderr
+def test_what_cannot_be_is_one_sentence(
+    workspace, pictures, arguments, sentence, monkeypatch, capsys
+):
+    code, told = refused(("tag", pictures, *arguments), monkeypatch, capsys)
+    assert code == 1
+    assert told.splitlines()[-1].startswith("lorabake: ")
+    assert sentence in told
     assert captions(pictures) == {"red": "kafka, my own"}
 
 
-def test_a_folder_without_pictures_is_told(lorabake, tmp_path, tagger):
+def test_a_folder_without_pictures_is_told(workspace, tmp_path, tagger, monkeypatch, capsys):
     (tmp_path / "empty").mkdir()
-    done = lorabake(tmp_path / "empty", "--tagger", tagger)
-    assert done.returncode == 1
-    assert "no pictures to tag" in done.stderr
-    assert lorabake(tmp_path / "nowhere", "--tagger", tagger).returncode == 1
+    for name, says in (("empty", "no pictures to tag"), ("nowhere", "There is no folder")):
+        asked = ("tag", tmp_path / name, "--tagger", tagger)
+        code, told = refused(asked, monkeypatch, capsys)
+        assert code == 1
+        assert says in told

@@ -208,8 +208,8 @@ def test_differences_by_tag(workspace, scored):
 
 def test_thousands_of_pictures_are_previewed_in_a_moment(tmp_path):
     """10,000 take some 3 s of one core. (Not by the clock: other programs may be busy.)"""
-    workspace, dataset = many_scored(tmp_path, 2000)
+    workspace, dataset = many_scored(tmp_path, 600)
     started = time.process_time()
     found = preview_tags(dataset, workspace.index, TagSettings(taggers="many"))
-    assert len(found.changes) == 2000
-    assert time.process_time() - started < 5
+    assert len(found.changes) == 600
+    assert time.process_time() - started < 1.8
