@@ -11,8 +11,9 @@ from lorabake.enhance.job import KIND
 
 
 def main() -> int:
-    folder = Path(sys.argv[-1]).absolute()
-    if "--trial" in sys.argv[1:-1]:
+    # The queue adds --resume behind it, which changes nothing here: what is ready is found anyway.
+    folder = Path(next(word for word in sys.argv[1:] if not word.startswith("--"))).absolute()
+    if "--trial" in sys.argv[1:]:
         from lorabake.enhance.trial import do_trial
 
         return do_trial(folder)
