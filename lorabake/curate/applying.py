@@ -87,7 +87,7 @@ def replace_pixels(
     root: Path, image: DatasetImage, pixels: NDArray[np.uint8], title: str
 ) -> Outcome:
     """Put changed pixels (H, W, 3 or 4) of the same size in the picture's place, as one step."""
-    made = made_folder(root) / f"{image.path.stem}.png"
+    made = made_folder(root) / "painted.png"  # a long name would have no room for a temporary one
     write_png(made, pixels)
     carry_origins(root, image, sha256_of(made))
     return replace_pictures(root, [(image.path, made)], title, origin=ORIGIN)

@@ -87,10 +87,7 @@ class Sitting:
             elif not self._changes(image, curve):
                 self.unchanged.append(place)
             else:
-                # A folder for each: two concepts may have pictures of one name.
-                made = folder / str(number) / f"{image.path.stem}.png"
-                made.parent.mkdir()
-                self._make(image, made, network, curve, count.tile)
+                self._make(image, folder / f"{number}.png", network, curve, count.tile)
             count.end()
 
     def leave_out(self, place: str, why: str) -> None:
