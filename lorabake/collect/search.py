@@ -79,11 +79,21 @@ class Search:
         self._ended = False
 
     def count(self) -> dict[str, int | None]:
-        """Posts by site as the board counts them, before anything is filtered here."""
-        return {
-            site.name: ask_count(self._web(site), site, self.splits[site.name].sent)
-            for site in self.sites
-        }
+        """Posts by site as the board counts them, before anything is filtered here.
+
+        None for a board that does not say. CollectError when none of them answers.
+        """
+        counts: dict[str, int | None] = {}
+        failures: list[CollectError] = []
+        for site in self.sites:
+            counts[site.name] = None
+            try:
+                counts[site.name] = ask_count(self._web(site), site, self.splits[site.name].sent)
+            except CollectError as error:
+                failures.append(error)
+        if len(failures) == len(self.sites):
+            raise failures[0]
+        return counts
 
     def page(self, number: int, size: int = PAGE) -> ResultPage:
         """From 0. CollectError when no board answers."""

@@ -75,7 +75,9 @@ def test_boards_are_merged_by_md5(serve: Serve, workspace: Workspace) -> None:
 def test_one_board_that_fails_does_not_hide_the_others(serve: Serve, workspace: Workspace) -> None:
     serve("gelbooru", entries(2), misdeed="no key")
     serve("danbooru", entries(3))
-    page = search(workspace, "gelbooru", "danbooru").page(0)
+    found = search(workspace, "gelbooru", "danbooru")
+    assert found.count() == {"gelbooru": None, "danbooru": 3}
+    page = found.page(0)
     assert len(page.posts) == 3
     assert any("Gelbooru does not know your key" in note for note in page.notes)
 

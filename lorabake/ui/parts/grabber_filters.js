@@ -10,10 +10,10 @@ function makeGrabSearch({ onSearch, onMove, onType, onAccounts, complete }) {
   const changed = h("span.lb-more-changed");
   const sliders = h("div.lb-grab-sliders");
   const filters = h("details.lb-more.lb-grab-filters", {}, h("summary", {}, h("b", { text: "Filters" }), summary, changed), sliders);
-  const root = h("div.lb-grab-search", {}, h("form.lb-grab-line", { role: "search", onsubmit: (event) => { event.preventDefault(); onSearch(); } }, box, button), sources, keyless, filters);
+  const root = h("div.lb-grab-search", {}, h("form.lb-grab-line", { role: "search", onsubmit: (event) => { event.preventDefault(); completion.close(); onSearch(); } }, box, button), sources, keyless, filters);
   button.type = "submit";
   button.onclick = null;
-  complete(box);
+  const completion = complete(box);
 
   const move = (change) => { Object.assign(values, change); draw(); onMove(change); };
   box.addEventListener("input", () => { values.text = box.value; onType(); });

@@ -8,7 +8,7 @@ function makeGrabResults({ onPage, onPick, onStop }) {
   const detail = h("span.lb-muted");
   const pickAll = h("button.lb-quiet", { type: "button", text: "Pick this page", onclick: () => pickPage(true) });
   const unpick = h("button.lb-quiet", { type: "button", text: "Unpick all", onclick: () => { picked.clear(); marks(); onPick(); } });
-  const cancel = h("button.lb-quiet", { type: "button", text: "Stop", hidden: true, onclick: () => onStop() });
+  const cancel = h("button.lb-quiet.lb-grab-cancel", { type: "button", text: "Stop", hidden: true, onclick: () => onStop() });
   const top = h("div.lb-line.lb-grab-top", { hidden: true }, heading, detail, cancel, h("span.lb-grow"), pickAll, unpick);
   const splits = h("div.lb-grab-splits", { hidden: true });
   const notes = h("div", { "aria-live": "polite" });
@@ -30,8 +30,8 @@ function makeGrabResults({ onPage, onPick, onStop }) {
   const visit = h("a.lb-button", { target: "_blank", rel: "noopener noreferrer", text: "On the board ↗" });
   const box = h("dialog.lb-lightbox", { "aria-label": "A found picture", onkeydown: keys, onclick: (event) => { if (event.target === box) box.close(); } },
     h("div.lb-lightbox-frame", {}, large), h("div.lb-line", {}, title, about, h("span.lb-grow"),
-      h("button.lb-quiet", { type: "button", text: "←", "aria-label": "The picture before", onclick: () => turn(-1) }),
-      h("button.lb-quiet", { type: "button", text: "→", "aria-label": "The next picture", onclick: () => turn(1) }), take, visit,
+      h("span.lb-grab-deeds", {}, h("button.lb-quiet", { type: "button", text: "←", "aria-label": "The picture before", onclick: () => turn(-1) }),
+        h("button.lb-quiet", { type: "button", text: "→", "aria-label": "The next picture", onclick: () => turn(1) })), take, visit,
       h("button.lb-button", { type: "button", text: "Close", onclick: () => box.close() })), chips);
   box.addEventListener("close", () => grid.children[shownAt]?.querySelector("button")?.focus());
   root.append(box);
