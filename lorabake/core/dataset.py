@@ -30,6 +30,7 @@ from lorabake.core.index import Index
 from lorabake.core.names import name_key, natural_key, safe_name, shown
 
 MAX_REPEATS = 1000
+_MASKS_BESIDE = "_mask"  # behind a concept folder's name: its masks, beside it
 _CONCEPT_NAME = re.compile(r"([0-9]{1,4})_(.+)", re.S)
 # Pictures to a person, but not to us: named, so that nobody wonders where they went.
 _UNREADABLE_SUFFIXES = (
@@ -169,21 +170,43 @@ def with_caption(
 
 def set_repeats(concept_folder: Path, repeats: int) -> Path:
     """Rename `5_kafka` to `7_kafka` in one step; the new folder."""
+    _, trigger = split_concept_name(concept_folder.name)
+    return _renamed(concept_folder, concept_folder_name(trigger, repeats))
+
+
+def set_trigger(concept_folder: Path, trigger: str) -> Path:
+    """Rename `5_kafka` to `5_zeta` in one step; the new folder. Captions stay as they are."""
+    repeats, _ = split_concept_name(concept_folder.name)
+    return _renamed(concept_folder, concept_folder_name(trigger, repeats or 1))
+
+
+def concept_folder_name(trigger: str, repeats: int = 1) -> str:
+    """`5_kafka`, as it may stand on a disk; DatasetError or BadName for what cannot."""
     if not 1 <= repeats <= MAX_REPEATS:
         raise DatasetError(f"Repeats can be from 1 to {MAX_REPEATS}, not {repeats}.")
-    _, trigger = split_concept_name(concept_folder.name)
-    renamed = concept_folder.with_name(safe_name(f"{repeats}_{trigger}"))
-    if renamed == concept_folder:
-        return concept_folder
-    if any(
-        name_key(path.name) == name_key(renamed.name) for path in concept_folder.parent.iterdir()
-    ):
-        raise DatasetError(
-            f"There is already a folder {shown(renamed.name)}. Move the pictures together, or rename one."
-        )
-    replace(concept_folder, renamed)
+    if not trigger.strip():
+        raise DatasetError("The trigger is empty. Type at least one letter or digit.")
+    return safe_name(f"{repeats}_{trigger.strip()}")
+
+
+def _renamed(folder: Path, name: str) -> Path:
+    renamed = folder.with_name(name)
+    if renamed == folder:
+        return folder
+    for path in folder.parent.iterdir():
+        if name_key(path.name) == name_key(name) and path != folder:
+            raise DatasetError(
+                f"There is already a folder {shown(name)}. Move the pictures together, or rename one."
+            )
+    beside = folder.with_name(f"{folder.name}{_MASKS_BESIDE}")
+    replace(folder, renamed)
+    history = open_history(renamed.parent)
+    history.folder_renamed(folder.name, renamed.name)
+    masks = renamed.with_name(f"{name}{_MASKS_BESIDE}")
+    if beside.is_dir() and not masks.exists():
+        replace(beside, masks)
+        history.folder_renamed(beside.name, masks.name)
     sync_folder(renamed.parent)
-    open_history(renamed.parent).folder_renamed(concept_folder.name, renamed.name)
     return renamed
 
 
@@ -296,7 +319,7 @@ def find_masks(folder: Path, settings: ConceptSettings) -> Path | None:
     if settings.mask_folder:
         places = [folder / settings.mask_folder, folder.parent / settings.mask_folder]
     else:
-        places = [folder / MASK_FOLDER, folder.with_name(f"{folder.name}_mask")]
+        places = [folder / MASK_FOLDER, folder.with_name(f"{folder.name}{_MASKS_BESIDE}")]
     return next((place for place in places if place.is_dir() and place != folder), None)
 
 

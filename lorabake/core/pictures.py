@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,6 +125,31 @@ def empty_bin(root: Path) -> int:
     return pictures
 
 
+def move_pictures(
+    root: Path, wanted: Mapping[str, Sequence[Path]], title: str, *, origin: str
+) -> Outcome:
+    """Move pictures with their captions and masks into concept folders, as one step.
+
+    wanted: name of a folder → pictures; "" is the place beside the concept folders, where pictures
+    wait to be sorted. Folders that are not there are made; names that are taken get a number.
+    """
+    work = _Moves(root)
+    for name, images in wanted.items():
+        folder = Path(name)
+        _require_folder(name)
+        for image in dict.fromkeys(images):
+            place = work.relative(image)
+            if place.parent == folder:
+                continue
+            parts = [(part, folder) for part in work.belonging(place)]
+            masks = work.masks(place.parent) if place.parent.parts else Path(_MASKS)
+            if masks is not None:
+                home = (work.masks(folder) or folder / MASK_FOLDER) if name else Path(_MASKS)
+                parts += [(part, home) for part in work.of_stem(masks, place.stem)]
+            work.together([(place, folder), *parts])
+    return work.done(title, origin)
+
+
 def replace_pictures(
     root: Path, pairs: Sequence[tuple[Path, Path]], title: str, *, origin: str
 ) -> Outcome:
@@ -178,14 +203,18 @@ def add_pictures(
         work.put_away(work.relative(image))
     for one in made:
         result, folder = work.relative(one.picture), Path(one.folder)
-        if one.folder and (len(folder.parts) != 1 or one.folder.startswith(".")):
-            raise DatasetError(f"{shown(one.folder)} is no folder of this data set. Choose one.")
+        _require_folder(one.folder)
         parts = [(work.relative(path), folder) for path in one.captions]
         if one.mask is not None:
             masks = work.masks(folder) or folder / MASK_FOLDER
             parts.append((work.relative(one.mask), masks))
         work.together([(result, folder), *parts], slug(one.name or result.stem))
     return work.done(title, origin)
+
+
+def _require_folder(name: str) -> None:
+    if name and (len(Path(name).parts) != 1 or name.startswith(".")):
+        raise DatasetError(f"{shown(name)} is no folder of this data set. Choose one.")
 
 
 @dataclass

@@ -12,9 +12,11 @@ from lorabake.core.dataset import (
     Dataset,
     scan_dataset,
     set_repeats,
+    set_trigger,
     split_concept_name,
 )
-from lorabake.core.errors import DatasetError
+from lorabake.core.errors import BadName, DatasetError
+from lorabake.core.history import Write, open_history
 from lorabake.core.index import Index
 from lorabake.core.manifest import freeze, thaw
 
@@ -176,6 +178,23 @@ def test_repeats_are_changed_by_one_rename(tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="from 1 to 1000"):
             set_repeats(renamed, wrong)
     assert set_repeats(picture(tmp_path / "plain" / "1.png").parent, 3).name == "3_plain"
+
+
+def test_a_trigger_is_renamed_with_its_masks_and_can_still_be_undone(tmp_path: Path) -> None:
+    folder = picture(tmp_path / "5_kafka" / "1.png", "kafka").parent
+    picture(tmp_path / "5_kafka_mask" / "1.png", None)
+    write = Write("5_kafka/1.txt", b"kafka", b"kafka, smile")
+    open_history(tmp_path).do("Edit", [write])
+    assert set_trigger(folder, " zeta ").name == "5_zeta"
+    (concept,) = scan_dataset(tmp_path).concepts
+    assert (concept.trigger, concept.repeats) == ("zeta", 5)
+    assert concept.masks == tmp_path / "5_zeta_mask"
+    assert not open_history(tmp_path).undo().skipped
+    assert (tmp_path / "5_zeta" / "1.txt").read_bytes() == b"kafka"
+    assert set_trigger(tmp_path / "5_zeta", "Zeta").name == "5_Zeta"
+    for wrong in ("", "  ", "a/b", "x" * 101):
+        with pytest.raises((DatasetError, BadName)):
+            set_trigger(tmp_path / "5_Zeta", wrong)
 
 
 def test_a_dataset_is_frozen_and_thawed(tmp_path: Path) -> None:

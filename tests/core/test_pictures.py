@@ -21,6 +21,7 @@ from lorabake.core.pictures import (
     binned,
     empty_bin,
     made_folder,
+    move_pictures,
     replace_pictures,
     restore,
 )
@@ -198,6 +199,32 @@ def test_any_steps_undone_leave_the_folder_as_it_was(
     for _ in range(done):
         assert not open_history(root).undo().skipped
     assert everything(root) == before
+
+
+def test_pictures_are_sorted_into_folders_with_all_that_is_theirs(tmp_path: Path) -> None:
+    images = small(tmp_path)
+    loose = picture(tmp_path / "1.png", 77, "loose")
+    before = everything(tmp_path)
+    wanted = {"3_zeta": [images[1], images[2], loose], "": [images[0]]}
+    outcome = move_pictures(tmp_path, wanted, "Sort 4 pictures", origin="concepts")
+    assert not outcome.skipped
+    found = everything(tmp_path)
+    assert found["3_zeta/1.txt"] == b"kafka, 1"
+    assert found["3_zeta/1-2.txt"] == b"loose", "a name that is taken gets a number"
+    assert found["3_zeta/masks/2.png"] == before["5_kafka/masks/2.png"]
+    assert found["0.txt"] == b"kafka, 0"
+    masked = tmp_path / "3_zeta" / "2.png"
+    move_pictures(tmp_path, {"": [masked]}, "Put back", origin="concepts")
+    move_pictures(tmp_path, {"5_kafka": [tmp_path / "2.png"]}, "Sort", origin="concepts")
+    assert everything(tmp_path)["5_kafka/masks/2.png"] == before["5_kafka/masks/2.png"]
+    same = move_pictures(tmp_path, {"5_kafka": [images[3]]}, "Sort", origin="concepts")
+    assert same.operation is None, "it is there already"
+    for _ in range(3):
+        assert not open_history(tmp_path).undo().skipped
+    assert everything(tmp_path) == before
+    for folder in ("..", "a/b", ".bin", "/tmp"):
+        with pytest.raises(DatasetError, match="no folder of this data set"):
+            move_pictures(tmp_path, {folder: [loose]}, "Sort", origin="concepts")
 
 
 def test_marks_are_undone_and_damage_is_no_error(tmp_path: Path) -> None:
