@@ -35,7 +35,8 @@ def about_recipe(preset: str = "pdxl", base: Path | None = None, **changes: Any)
 @pytest.mark.parametrize("preset", ["pdxl", "illustrious"])
 def test_the_guides_presets_need_no_advice(preset: str, base: Path) -> None:
     assert about_recipe(preset, base) == []
-    assert check_dataset(dataset(concept(20, 2)), load_recipe(preset)) == []
+    all_sides = concept(20, 2, tags=("1girl", "from side", "from behind"))
+    assert check_dataset(dataset(all_sides), load_recipe(preset)) == []
 
 
 def test_the_preset_for_nai_needs_no_advice_either(sd15: Path) -> None:
@@ -83,6 +84,17 @@ def test_where_the_recipe_overrules_the_file(
     assert len(advice) == len(sentences)
     assert all(part in one.text for part, one in zip(sentences, advice, strict=True))
     assert {one.level for one in advice} <= {"warn"}
+
+
+def test_a_file_without_a_vae_wants_one(tmp_path: Path) -> None:
+    """“External VAE: SDXL VAE if training on PDXL / Illustrious”"""
+    path = tiny_sdxl_single_file(tmp_path)
+    tensors = {k: v for k, v in load_file(path).items() if not k.startswith("first_stage_model.")}
+    save_file(tensors, path, metadata={"lorabake.config": json.dumps(TINY_SDXL)})
+    (advice,) = about_recipe("pdxl", path)
+    assert (advice.id, advice.level) == ("vae.missing", "stop")
+    assert "has no VAE inside. Choose one as External VAE" in advice.text
+    assert about_recipe("pdxl", path, vae="sdxl_vae.safetensors") == []
 
 
 def test_a_family_that_the_file_is_not(base: Path) -> None:
@@ -176,7 +188,8 @@ def test_a_trigger_word_that_would_be_shuffled_is_named() -> None:
     ((level, text),) = texts(dataset(concept(4, trigger="kafka")), keep_tokens=0)
     assert (level, "“kafka”" in text) == ("warn", True)
     several = dataset(concept(2, trigger="kafka"), concept(2, trigger="zeta"))
-    assert texts(several, keep_tokens=0) == []
+    ((level, text),) = texts(several, keep_tokens=0)
+    assert (level, text[:35]) == ("warn", "2 folders have a trigger word in fr")
     assert texts(dataset(concept(4)), keep_tokens=0, shuffle_caption=False) == []
 
 
