@@ -1,0 +1,1 @@
+"""The guide's "Concepts, Styles, and Outfits" and "Multiple Concepts"."""
