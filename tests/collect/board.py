@@ -93,7 +93,7 @@ def entries(count: int, **more: Any) -> list[Entry]:
 class Board:
     """dialect: one of DIALECTS. key: what a request must carry, "" for none.
 
-    pause: seconds before each file. requests, agents, referers: what it has seen.
+    raw: sent instead of any answer. pause: seconds before each file. requests, agents, referers: what it has seen.
     """
 
     dialect: str
@@ -101,6 +101,7 @@ class Board:
     key: str = ""
     max_tags: int | None = None
     misdeed: str = ""
+    raw: bytes | None = None
     pause: float = 0.0
     requests: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
@@ -256,7 +257,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _misbehaves(self) -> bool:
         misdeed = self.of.misdeed
-        if misdeed == "busy":
+        if self.of.raw is not None:
+            self._send(self.of.raw, "application/json")
+        elif misdeed == "busy":
             self._send(b"slow down", "text/plain", 429, Retry_After="1")
         elif misdeed == "blocked":
             self._send(b"no", "text/plain", 403)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from lorabake.collect import errors
 from lorabake.collect.client import ask_posts
@@ -18,7 +20,7 @@ from lorabake.collect.sites import SITES
 from lorabake.core.errors import NetworkError
 from lorabake.core.http import Web
 from lorabake.core.workspace import Workspace
-from tests.collect.board import entries
+from tests.collect.board import Board, entries
 from tests.collect.conftest import Serve
 
 MD5 = "0123456789abcdef" * 2
@@ -119,6 +121,51 @@ def test_no_key_no_find_and_a_wrong_key_are_three_things(serve: Serve, workspace
     assert "does not know your key" in said("gelbooru")
     serve("rule34", entries(1), misdeed="no key")  # 200 with a text
     assert "Rule34 wants an API key" in said("rule34")
+
+
+def test_records_that_make_no_sense_are_counted(serve: Serve, workspace: Path) -> None:
+    board = serve("danbooru", [])
+    board.raw = (
+        b'[{"id": 3, "rating": "g", "tag_string": "solo"}, null, 7, {"id": "x"}, {"id": -1}]'
+    )
+    search = Search(Workspace.open(workspace), ["danbooru"], "solo", web=Web(tries=1))
+    pages = search._pages(SITES["danbooru"])
+    assert [post.id for post in next(pages)] == [3]
+    assert search._notes[-1] == "Danbooru sent 4 posts that make no sense."
+
+
+SPEAK = ("gelbooru", "danbooru", "e621", "yandere")
+
+
+@pytest.fixture
+def bad_boards() -> dict[str, Board]:
+    """Filled by the first example, and kept for the others."""
+    return {}
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(body=st.binary(max_size=80) | st.text('[]{}":,019ae.-nul', max_size=40).map(str.encode))
+@example(body=b"[" * 100_000)
+@example(body=b'{"a":' * 50_000)
+@example(body=b"\xff\xfe[\x00]\x00")
+@example(body=b'[{"id": 1e999, "width": NaN, "tags": {"general": 5}}]')
+@example(body=b"9" * 10_000)
+def test_whatever_bytes_come_there_are_posts_or_a_sentence(
+    serve: Serve, bad_boards: dict[str, Board], body: bytes
+) -> None:
+    if not bad_boards:
+        bad_boards.update({name: serve(name, []) for name in SPEAK})
+    for name, board in bad_boards.items():
+        board.raw = body
+        said = SITES[name].label
+        try:
+            posts = ask_posts(Web(tries=1), SITES[name], "solo", 0, 10).posts
+        except errors.CollectError as error:
+            posts, said = (), str(error)
+        assert said.startswith(SITES[name].label)
+        assert all(post.id > 0 for post in posts)
 
 
 # --- hostile servers -----------------------------------------------------------------------------
