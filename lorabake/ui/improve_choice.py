@@ -33,6 +33,7 @@ from lorabake.ui.remembered import (
     with_values,
 )
 from lorabake.ui.uploads import MAX_FILE, batch_folder
+from lorabake.ui.words import span
 
 KEY = "improving"  # in project.json
 OWN = "upscaler"  # drawn as a list of models, not in the form
@@ -157,9 +158,8 @@ def _row(one: Upscaler, pace: Pace | None) -> dict[str, Any]:
     facts.append("" if one.where == "workspace" else one.where)
     if pace:
         half = ", half precision" if pace.half else ""
-        facts.append(
-            f"{pace.architecture} on {pace.device}{half}: {pace.seconds:.2g} s a megapixel"
-        )
+        took = span(pace.seconds) if pace.seconds >= 10 else f"{pace.seconds:.2g} s"
+        facts.append(f"{pace.architecture} on {pace.device}{half}: {took} a megapixel")
     return {
         "name": one.name,
         "label": one.name,

@@ -146,6 +146,8 @@ def job_result(project: Project, view: JobView) -> dict[str, Any] | None:
         can = "redo" if redo and redo.id == operation else can
     finished = view.status.state == "finished"
     skipped = [f"{path}: {why}" for path, why in last.get("skipped", ())]
+    if not finished and not last.get("improved") and not skipped:
+        return None  # stopped before anything was ready
     return {
         "said": result_text(last, len(skipped), undone=can == "redo", finished=finished),
         "operation": operation,

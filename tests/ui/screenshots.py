@@ -140,7 +140,7 @@ def _tab(browser: Browser, page: Page, width: int, height: int, scheme: str) -> 
 
 
 READY = {
-    "improving": "#lb-improving .lb-cell img, #lb-improving .lb-editor-empty",
+    "improving": "#lb-improving .lb-cell img",
     "project": "#lb-images .lb-cell img",
     "grabber": "#lb-grab-query",
     "tagging": "#lb-tagging button",
@@ -202,7 +202,7 @@ ACTS = {
 
 # What the picture begins with; without one, the head of the page.
 TOPS = {
-    "improving": "#sec-improving",
+    "improving": "#lb-improving .lb-imp-which",
     "grabber": "#sec-grabber",
     "tagging": "#sec-tagging",
     "processing": "#lb-processing .lb-process-form",

@@ -18,6 +18,7 @@ from lorabake.core.settings import setting_fields
 from lorabake.core.workspace import Project, Workspace
 from lorabake.enhance.contrast import apply_curve
 from lorabake.enhance.estimate import Pace, keep_pace
+from lorabake.enhance.job import start_enhance
 from lorabake.enhance.models import resolve_upscaler
 from lorabake.enhance.settings import EnhanceSettings
 from lorabake.enhance.sitting import curves_of
@@ -228,13 +229,19 @@ def wait(place_of_job: str) -> None:
         time.sleep(0.1)
 
 
-def test_done_undone_and_done_again(project: Project) -> None:
+def test_stopped_resumed_undone_and_done_again(project: Project) -> None:
     folder = project.dataset_dir / "2_kafka"
     before = (folder / "small.png").read_bytes()
     assert "no longer there" in refused(improve_work.lb_improve_start, ids=["2_kafka/gone.png"])
     nothing = {"upscaler": "off"}
     assert "switched on" in refused(improve_work.lb_improve_start, ids=[SMALL], values=nothing)
-    wait(ask(improve_work.lb_improve_start, ids=[SMALL, GOOD])["place"])
+    pairs = [(id, place().shelf(NAME).by_id[id].sha) for id in (SMALL, GOOD)]
+    buckets = improve_view.figures(project, place().shelf(NAME)).buckets
+    view = start_enhance(place().workspace, NAME, EnhanceSettings(), pairs, buckets, start=False)
+    ask(improve_work.lb_improve_stop, place=view.place)
+    assert ask(improve_work.lb_improving)["job"]["can_resume"]
+    ask(improve_work.lb_improve_resume, place=view.place)
+    wait(view.place)
     result = ask(improve_work.lb_improving)["result"]
     assert result["said"] == "Improved 1 picture. The original is kept. 1 picture is good as it is."
     assert result["can"] == "undo"

@@ -168,7 +168,7 @@ function makeImprovePreview({ server, project, values, choice, onMeasured }) {
     if (mode === "whole") return [contrast, enlarges() ? "The upscaler shows close up: press the picture where you want to see it." : ""].filter(Boolean).join(" ");
     if (close?.problem) return close.problem;
     if (close?.running) return "Trying the model on this part…";
-    if (model() && close && !close.made) return "The model has not been tried here yet; this is Lanczos.";
+    if (model() && close && !close.made) return "The model has not been tried here yet: this is without it.";
     return contrast;
   }
 
