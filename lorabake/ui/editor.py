@@ -14,7 +14,7 @@ ID = "editor"
 TITLE = "Tag/Caption editor"
 GUIDE = (
     "Look at every picture once and put its tags right: what you leave out of a caption, the model "
-    "learns as part of your trigger. Press ? for the keys."
+    'learns as part of your trigger. <span class="lb-with-keys">Press ? for the keys.</span>'
 )
 
 

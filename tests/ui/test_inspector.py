@@ -249,6 +249,8 @@ def test_captions_left_while_the_server_was_gone_are_saved_when_it_is_back(
             wanted = {name: f"tag {name}" for name in names}
             wanted |= {"a": "tag a, offline"}
             until(tab, lambda: texts(project)["a"] == wanted["a"], seconds=60)
+            tab.wait_for_timeout(1500)  # until it has heard of the new server
+            expect(tab.locator("#lb-editor .lb-editor-news")).to_be_empty()  # nothing else changed
             if not tab.locator("#lb-editor").is_visible():  # the page has read itself anew
                 tab = open_editor(context, page.address, first=False)
             tab.locator("#lb-editor .lb-cell").nth(2).click()
@@ -403,6 +405,7 @@ def test_a_finger_moves_a_tag(browser: Browser, page: Page) -> None:
     with watched(browser, **phone) as (context, _):
         tab = open_editor(context, page.address, "a_finger_moves_a_tag")
         expect_chips(tab, "kafka", "smile", "hat")
+        expect(tab.locator("#lb-editor .lb-tokens")).to_contain_text("tokens")  # chips are drawn anew
         chip(tab, "hat").scroll_into_view_if_needed()
         start, end = chip(tab, "hat").bounding_box(), chip(tab, "kafka").bounding_box()
         assert start

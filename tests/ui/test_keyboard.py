@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +15,10 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
 from playwright.sync_api import Page as Tab  # noqa: E402
 
+from lorabake.core.addresses import LOCAL_VARIABLE  # noqa: E402
+from lorabake.core.vocabulary.fetch import SITE_VARIABLE  # noqa: E402
 from tests.ui.browsing import chromium, make_project, open_section, watched  # noqa: E402
-from tests.ui.conftest import Page  # noqa: E402
+from tests.ui.conftest import Page, running_page  # noqa: E402
 from tests.ui.inspecting import (  # noqa: E402
     add_box,
     expect_chips,
@@ -32,6 +35,16 @@ pytestmark = pytest.mark.browser
 def browser(chromium_path: str) -> Iterator[Browser]:
     with chromium(chromium_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page that finds no wiki."""
+    folder = tmp_path_factory.mktemp("page") / "workspace"
+    nobody = {SITE_VARIABLE: "http://127.0.0.1:9", LOCAL_VARIABLE: "1"}
+    with running_page(folder, **nobody) as running:
+        yield running
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def name(tab: Tab) -> str:
@@ -138,6 +151,15 @@ def test_the_list_of_keys_and_what_it_says(browser: Browser, page: Page) -> None
         expect(tab.get_by_role("textbox", name="Caption")).to_be_focused()
         tab.keyboard.press("Escape")
         tab.keyboard.press("e")
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("t")
+        tab.keyboard.press("i")
+        wiki = tab.get_by_role("region", name="What this tag means")
+        expect(wiki).to_contain_text("The wiki was not reached.")
+        expect(wiki.get_by_role("link", name="Read it on Danbooru")).to_be_in_viewport()
+        tab.keyboard.press("i")
+        expect(wiki).to_be_hidden()
+        tab.keyboard.press("Escape")
         tab.keyboard.press("Escape")
         tab.keyboard.press("/")
         search = tab.get_by_role("searchbox", name="Filter the pictures")

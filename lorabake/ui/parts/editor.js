@@ -25,8 +25,8 @@ const every = h("button.lb-quiet", { type: "button", text: "All", "aria-label": 
 const none = h("button.lb-quiet", { type: "button", text: "None", "aria-label": "Select none", hidden: true, onclick: () => unselect() });
 const count = h("span.lb-muted.lb-editor-count", { role: "status" });
 const wrong = h("p.lb-error.lb-filter-wrong", { id: "lb-editor-wrong", hidden: true });
-const undo = h("button.lb-button", { type: "button", text: "↶ Undo", disabled: true, onclick: () => step("undo") });
-const redo = h("button.lb-button", { type: "button", text: "↷ Redo", disabled: true, onclick: () => step("redo") });
+const undo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("undo") }, "↶", h("span.lb-spelled", { text: " Undo" }));
+const redo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("redo") }, "↷", h("span.lb-spelled", { text: " Redo" }));
 const news = h("div.lb-editor-news", { "aria-live": "polite" });
 
 const view = h("div");
@@ -92,7 +92,8 @@ function unselect() {
 function drawCount() {
   const all = rows.length.toLocaleString("en"), picked = selection.size;
   const there = shownRows.length === rows.length ? plural(rows.length, "picture") : `${shownRows.length.toLocaleString("en")} of ${all} pictures`;
-  say(count, picked > 1 ? `${there} · ${picked.toLocaleString("en")} selected` : there);
+  const text = picked > 1 ? `${there} · ${picked.toLocaleString("en")} selected` : there;
+  if (count.textContent !== text) replace(count, picked > 1 ? h("span.lb-spelled", { text: `${there} · ` }) : there, picked > 1 && text.slice(there.length + 3));
   every.hidden = none.hidden = !(picking || picked > 1);
 }
 
@@ -265,6 +266,8 @@ async function read() {
   wish();
 }
 
+const samePictures = (these, those) => these.length === those.length && these.every((row, i) => row.id === those[i].id && row.sha === those[i].sha);
+
 /** After changes by this page itself: nothing to be told, but all to be shown. */
 function caughtUp() {
   return inTurn(async () => {
@@ -292,9 +295,12 @@ hear(element, "pulse", (pulse) => {
   if (!project || !version || !pulse.version || pulse.version === version) return;
   clearTimeout(caughtUp.timer); // what this page has just saved itself may still be on its way
   caughtUp.timer = setTimeout(() => inTurn(async () => {
-    const others = await catchUp();
-    if (others === null) tellNews("info", "The pictures of this project changed. The page shows what is there now.");
-    else if (others.length) { elsewhere(others); readHistory(); }
+    const before = rows, others = await catchUp();
+    if (others === null) { // all was read anew: after a restart of the server it may well be the same
+      if (!samePictures(before, rows)) tellNews("info", "The pictures of this project changed. The page shows what is there now.");
+      inspector.refresh();
+      readHistory();
+    } else if (others.length) { elsewhere(others); readHistory(); }
   }), 400);
 });
 

@@ -79,8 +79,9 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     h("div.lb-line.lb-walk", {}, previous, following, untagged, h("span.lb-grow"), hider),
     h("div.lb-line.lb-caption-head", {}, switcher, tokens, h("span.lb-grow"), undoButton, redoButton),
     elsewhere, tagsView, raw,
-    status, conflict, says.element, wiki.element);
-  const hint = h("p.lb-muted.lb-hint", { text: "Choose a picture to see it large and to put its tags right. Ctrl or Shift and a click select several." });
+    status, conflict, wiki.element, says.element);
+  const several = { "with-keys": "Ctrl or Shift and a click select several.", "by-touch": "“Select” is for choosing several; so is a long press." };
+  const hint = h("p.lb-muted.lb-hint", {}, "Choose a picture to see it large and to put its tags right. ", ...Object.entries(several).map(([name, text]) => h(`span.lb-${name}`, { text })));
   const element = h("div.lb-inspecting", {}, hint, main);
   setView(view);
   ask(server.lb_complete, { project: "", text: "" }).catch(() => {}); // has the tag lists read before they are needed

@@ -6,6 +6,7 @@ function makeWiki({ server }) {
   let wanted = null, timer = 0;
 
   async function show(tag) {
+    const opens = element.hidden;
     element.hidden = false;
     if (wanted === tag) return;
     wanted = tag;
@@ -21,6 +22,7 @@ function makeWiki({ server }) {
       ...(page.text || "").split(/\n{2,}/).filter(Boolean).map((text) => h("p", { text })),
       !page.text && !page.offline && h("p.lb-muted", { text: "The wiki has no page for this tag." }),
       link && h("p", {}, link));
+    if (opens) element.scrollIntoView({ block: "nearest" }); // on a low screen it stands below the window's edge
   }
   function follow(tag) {
     if (element.hidden || !tag) return;
