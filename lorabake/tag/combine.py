@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -130,7 +129,7 @@ class _Joined:
                 if one.key not in best or one.probability > best[one.key].probability:
                     best[one.key] = one
         return [
-            replace(one, place=self._keys[key])
+            one._replace(place=self._keys[key])
             for key, one in best.items()
             if not all_of_them or said[key] >= self._known[key]
         ]

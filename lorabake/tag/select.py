@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lorabake.core.errors import RecipeError
 from lorabake.core.names import shown
@@ -25,8 +24,7 @@ MCUT_OF_NAMES = 0.15  # below it, a name is never said: as the taggers' own page
 MAX_THRESHOLDS = 1000
 
 
-@dataclass(frozen=True, slots=True)  # there are hundreds of thousands at a time
-class Picked:
+class Picked(NamedTuple):  # made twice as quickly as a dataclass: there are hundreds of thousands
     """A tag that a tagger says. name: as it stands in a caption; probability: from 0 to 1.
 
     place: in the tagger's list.

@@ -7,7 +7,7 @@ function makeTaggers({ onChoose, onCombine, get, stop, resume, again }) {
   const list = h("ul.lb-taggers");
   const others = h("ul.lb-taggers");
   const rest = h("details.lb-details", {}, h("summary"), others,
-    h("p.lb-muted.lb-gen-elsewhere", {}, "A tagger of another program is found by itself; so is a folder with model.onnx and selected_tags.csv among the models.",
+    h("p.lb-muted.lb-gen-elsewhere", {}, "A tagger of another program is found by itself; so is a folder with model.onnx and selected_tags.csv in the workspace's folder models, or in one that you name with: models add-folder.",
       h("button.lb-quiet", { type: "button", text: "Look again", onclick: again })));
   const several = h("input", { type: "checkbox", onchange: () => { multiple = several.checked; if (!multiple) onChoose(chosen().slice(0, 1)); draw(); } });
   const combine = h("select.lb-select", { "aria-label": "What counts of several taggers", onchange: () => onCombine(combine.value) });
