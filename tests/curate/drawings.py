@@ -34,7 +34,9 @@ def blurred(picture: Image.Image, sigma: float) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(sigma))
 
 
-def with_bars(picture: Image.Image, top: int, bottom: int, colour: Colour = (0, 0, 0)) -> Image.Image:
+def with_bars(
+    picture: Image.Image, top: int, bottom: int, colour: Colour = (0, 0, 0)
+) -> Image.Image:
     framed = Image.new("RGB", (picture.width, picture.height + top + bottom), colour)
     framed.paste(picture, (0, top))
     return framed

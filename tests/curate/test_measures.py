@@ -10,7 +10,14 @@ from PIL import Image
 from lorabake.core.dataset import scan_dataset
 from lorabake.core.errors import ImageError
 from lorabake.core.index import Index
-from lorabake.curate.measures import KIND, Measures, kept_measures, measure, measure_file, measure_many
+from lorabake.curate.measures import (
+    KIND,
+    Measures,
+    kept_measures,
+    measure,
+    measure_file,
+    measure_many,
+)
 from tests.curate.drawings import blurred, drawing, pixels, save, with_bars
 
 

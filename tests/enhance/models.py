@@ -13,11 +13,13 @@ from spandrel.architectures.ESRGAN import ESRGAN
 
 
 def tiny_esrgan(
-    scale: int = 2, *, seed: int = 1, faithful: bool = True, channels: int = 3
+    scale: int = 2, *, seed: int = 1, faithful: bool = True, channels: int = 3, filters: int = 4
 ) -> ESRGAN:
     """An ESRGAN of one block with random weights. faithful: so small that it gives back its input."""
     torch.manual_seed(seed)
-    network = ESRGAN(in_nc=channels, out_nc=channels, num_filters=4, num_blocks=1, scale=scale)
+    network = ESRGAN(
+        in_nc=channels, out_nc=channels, num_filters=filters, num_blocks=1, scale=scale
+    )
     if faithful:
         with torch.no_grad():
             for name, weights in network.named_parameters():
