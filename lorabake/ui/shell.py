@@ -25,6 +25,7 @@ from lorabake.ui import (
     tagging,
 )
 from lorabake.ui.answers import answered, text
+from lorabake.ui.from_guide import from_guide
 from lorabake.ui.parts import part
 from lorabake.ui.pulse import pulse
 from lorabake.ui.signals import Desk, signal
@@ -80,7 +81,7 @@ def build_page() -> Any:
                 section.TITLE, open=False, elem_id=f"sec-{section.ID}", elem_classes="lb-section"
             ):
                 gr.HTML(
-                    f'<p class="lb-guide">{section.GUIDE}</p>',
+                    f'<p class="lb-guide">{section.GUIDE}</p>{from_guide(section.ID)}',
                     js_on_load=None,
                     apply_default_css=False,
                 )
