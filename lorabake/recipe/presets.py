@@ -29,7 +29,9 @@ MAX_BASES = 8
 JOIN = "+"
 
 _ORDER = {"practice": 0, "illustrious": 1, "pdxl": 2, "nai15": 3}
-_OVERLAY_ORDER = {"prodigy": 0, "dora": 1, "glora": 2, "style": 3, "concept": 4, "outfit": 5}
+# The card's overlays come first, so that Prodigy stays the optimizer where both are on.
+_OVERLAYS = ("small-card", "old-card", "prodigy", "dora", "glora", "style", "concept", "outfit")
+_OVERLAY_ORDER = {name: place for place, name in enumerate(_OVERLAYS)}
 
 
 def preset_names() -> tuple[str, ...]:

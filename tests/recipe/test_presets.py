@@ -199,7 +199,10 @@ def test_any_recipe_reads_back_equal(recipe: Recipe) -> None:
 
 
 def test_overlays_are_no_presets() -> None:
-    assert overlay_names() == ("prodigy", "dora", "glora", "style", "concept", "outfit")
+    assert overlay_names() == (
+        *("small-card", "old-card"),
+        *("prodigy", "dora", "glora", "style", "concept", "outfit"),
+    )
     assert not set(overlay_names()) & set(preset_names())
     for name in overlay_names():
         title, description = overlay_texts(name)
@@ -220,6 +223,16 @@ def test_a_later_overlay_counts_more_and_a_single_setting_most() -> None:
     assert compose("pdxl", ["style", "concept"]).captions.keep_tokens == 1
     assert compose("pdxl", ["concept", "style"]).captions.keep_tokens == 0
     assert compose("pdxl", ["dora"], {"unet_lr": 2e-5}).optimizer.unet_lr == 2e-5
+
+
+def test_what_the_guide_lowers_for_a_small_and_for_an_old_card() -> None:
+    small = load_recipe("pdxl+small-card").general
+    assert (small.batch_size, small.gradient_checkpointing) == (1, "on")
+    old = load_recipe("nai15+old-card")
+    assert (old.general.mixed_precision, old.optimizer.type) == ("fp16", "adamw")
+    assert old.optimizer.args == load_recipe("nai15").optimizer.args
+    assert not load_recipe("pdxl+old-card").general.full_bf16
+    assert compose("pdxl", ["old-card", "prodigy"]).optimizer.type == "prodigy"
 
 
 def test_another_optimizer_leaves_its_own_args_behind() -> None:
