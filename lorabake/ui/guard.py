@@ -38,7 +38,7 @@ OWN = "/lorabake/"
 UPLOAD = "/lorabake/upload/"
 
 MAX_JSON = 4 * 2**20
-MAX_UPLOAD = 64 * 2**20
+MAX_UPLOAD = 4 * 2**30  # a zip, written as it comes; the route limits other kinds of files
 MAX_DEPTH = 40
 
 CSP = "; ".join(

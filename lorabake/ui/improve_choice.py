@@ -32,7 +32,7 @@ from lorabake.ui.remembered import (
     widget_values,
     with_values,
 )
-from lorabake.ui.uploads import MAX_FILE, batch_folder
+from lorabake.ui.uploads import MAX_MODEL, batch_folder
 from lorabake.ui.words import span
 
 KEY = "improving"  # in project.json
@@ -147,7 +147,7 @@ def upscaler_rows(settings: EnhanceSettings) -> dict[str, Any]:
         "problem": problem,
         "folder": str(upscaler_folder(workspace)),
         "endings": list(SUFFIXES),
-        "largest": MAX_FILE // MIB,
+        "largest": MAX_MODEL // MIB,
     }
 
 

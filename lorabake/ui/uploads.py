@@ -13,7 +13,9 @@ from lorabake.core.names import safe_name
 from lorabake.ui.place import place
 
 MAX_FILE = 64 * 2**20
+MAX_MODEL = 2**30  # the largest upscalers have some 200 MB
 MAX_ZIP = 4 * 2**30  # a whole data set
+_LARGER = {".zip": MAX_ZIP, ".pth": MAX_MODEL, ".pt": MAX_MODEL, ".safetensors": MAX_MODEL}
 MAX_FILES = 20_000
 _BATCH = re.compile(r"[0-9]{8,60}")
 
@@ -36,7 +38,10 @@ async def upload(request: Request) -> Response:
     if sum(1 for _ in folder.iterdir()) >= MAX_FILES:
         return PlainTextResponse(f"more than {MAX_FILES} files at once", 413)
     target = folder / name
-    most = MAX_ZIP if name.lower().endswith(".zip") else MAX_FILE
+    most = _LARGER.get(target.suffix.lower(), MAX_FILE)
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > most:
+        return PlainTextResponse("too large", 413)
     size = 0
     try:
         with target.open("xb") as file:

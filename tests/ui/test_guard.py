@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lorabake.ui import guard
+from lorabake.ui import guard, uploads
 from tests.ui.conftest import Page, running_page
 
 EVIL = "http://evil.example"
@@ -187,8 +187,13 @@ def test_broken_and_huge_bodies_are_refused(page: Page) -> None:
     big = [f"Content-Length: {guard.MAX_JSON + 1}", json_type]
     assert send(page.port, "POST", WRITES[0], own(page, *big)) == 413
     upload = "/lorabake/upload/123456789?name=a.png"
-    big = [f"Content-Length: {guard.MAX_UPLOAD + 1}"]
-    assert send(page.port, "PUT", upload, own(page, *big)) == 413
+    for name, most in (
+        ("a.png", uploads.MAX_FILE),
+        ("a.pth", uploads.MAX_MODEL),
+        ("a.zip", guard.MAX_UPLOAD),
+    ):
+        big = [f"Content-Length: {most + 1}"]
+        assert send(page.port, "PUT", upload.replace("a.png", name), own(page, *big)) == 413
     assert send(page.port, "PUT", upload, own(page, f"Origin: {EVIL}"), b"x") == 403
 
 
