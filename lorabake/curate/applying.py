@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorabake.core.caption import caption_path, parse_caption, read_caption
+from lorabake.core.carry import carry
 from lorabake.core.concept_settings import read_concept_settings
 from lorabake.core.dataset import DatasetImage, find_masks
 from lorabake.core.errors import DatasetError, RecipeError
@@ -14,7 +15,6 @@ from lorabake.core.files import atomic_write_bytes, disk_full_as_sentence, sha25
 from lorabake.core.history import Outcome
 from lorabake.core.image import load_alpha, load_rgb
 from lorabake.core.names import shown
-from lorabake.core.origins import Origins
 from lorabake.core.pictures import Made, add_pictures, made_folder, replace_pictures
 from lorabake.curate.crop import MAX_BOXES, Box, checked, cut
 
@@ -67,7 +67,7 @@ def apply_crops(
             write_png(cut_mask, cut(mask_pixels, box))
         captions = _captions(image.path, picture, change_tags)
         made.append(Made(picture, folder, image.path.stem, captions, mask=cut_mask))
-        carry_origins(root, image, sha256_of(picture))
+        carry(root, image, sha256_of(picture))
     count = "1 cut" if len(made) == 1 else f"{len(made)} cuts"
     title = f"{count} of {image.path.name}"
     return add_pictures(
@@ -89,7 +89,7 @@ def replace_pixels(
     """Put changed pixels (H, W, 3 or 4) of the same size in the picture's place, as one step."""
     made = made_folder(root) / "painted.png"  # a long name would have no room for a temporary one
     write_png(made, pixels)
-    carry_origins(root, image, sha256_of(made))
+    carry(root, image, sha256_of(made))
     return replace_pictures(root, [(image.path, made)], title, origin=ORIGIN)
 
 
@@ -136,18 +136,6 @@ def mask_of(root: Path, path: Path) -> Path | None:
     if masks is None or not masks.absolute().is_relative_to(root.absolute()):
         return None
     return next((one for one in sorted(masks.glob("*.png")) if one.stem == path.stem), None)
-
-
-def carry_origins(root: Path, image: DatasetImage, sha: str) -> None:
-    """The result's tags come from where those of the picture came from."""
-    tags = image.caption.tags
-    origins = Origins.open(root)
-    groups: dict[tuple[Any, str], list[str]] = {}
-    for tag, origin in zip(tags, origins.of(image.sha256, tags), strict=True):
-        if origin != "you":
-            groups.setdefault((origin, origins.by(image.sha256, tag)), []).append(tag)
-    for (origin, by), names in groups.items():
-        origins.record(sha, names, origin, by)
 
 
 def _captions(

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lorabake.core.buckets import Size
+from lorabake.core.carry import carry
 from lorabake.core.dataset import DatasetImage, scan_dataset
 from lorabake.core.errors import DeviceError, ImageError, ModelFileError, Stopped
 from lorabake.core.files import sha256_of
@@ -23,7 +24,6 @@ from lorabake.core.pictures import in_the_way, made_folder, replace_pictures, sa
 from lorabake.core.worker import JobProcess
 from lorabake.core.workspace import Workspace
 from lorabake.engine.device import find_device
-from lorabake.enhance.carry import carry
 from lorabake.enhance.contrast import Curve, curve_of
 from lorabake.enhance.estimate import about, keep_pace, pace_of, seconds_for
 from lorabake.enhance.job import read_request

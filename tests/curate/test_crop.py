@@ -16,6 +16,7 @@ from lorabake.core.dataset import DatasetImage, scan_dataset
 from lorabake.core.errors import DatasetError, RecipeError
 from lorabake.core.history import close_history, open_history
 from lorabake.core.origins import Origins
+from lorabake.core.sources import Source, Sources
 from lorabake.curate.applying import apply_crops, replace_pixels, tags_of_cut
 from lorabake.curate.crop import (
     EDGE,
@@ -156,6 +157,7 @@ def test_several_cuts_keep_tags_origins_and_masks_and_the_original_comes_back(
     save(Image.fromarray(mask), root / "5_kafka" / "masks" / "a.png")
     image.path.with_suffix(".caption").write_text("A girl, smiling", encoding="utf-8")
     Origins.open(root).record(image.sha256, ["solo"], "tagger", "wd")
+    Sources.open(root).record(Source(sha256=image.sha256, site="safebooru", id=7))
     before = content(root)
     boxes = [Box(10, 20, 60, 40), Box(0, 0, 64, 64), Box(-8, 0, 40, 40, pad="#ffffff")]
     apply_crops(root, image, boxes, keep_original=False, change_tags=tags_of_cut)
@@ -164,6 +166,7 @@ def test_several_cuts_keep_tags_origins_and_masks_and_the_original_comes_back(
     for one in cuts:
         assert one.caption.tags == ("kafka", "solo")
         assert Origins.open(root).of(one.sha256, ["kafka", "solo"]) == ["you", "tagger"]
+        assert Sources.open(root).names()[one.sha256] == "safebooru"
         assert one.path.with_suffix(".caption").read_text(encoding="utf-8") == "A girl, smiling"
         assert (root / "5_kafka" / "masks" / f"{one.path.stem}.png").exists()
     whole = next(one for one in cuts if (one.width, one.height) == (60, 40))

@@ -1,4 +1,4 @@
-"""What is known of a picture by its content goes along to its improved copy."""
+"""What is known of a picture by its content goes along to what is made of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lorabake.core.sources import Sources
 
 
 def carry(root: Path, image: DatasetImage, sha: str) -> None:
-    """Where its tags come from, and where it is from. sha: of the copy's bytes."""
+    """Where its tags come from, and where it is from. sha: of the bytes of a cut or a changed copy."""
     tags = image.caption.tags
     origins = Origins.open(root)
     groups: dict[tuple[Any, str], list[str]] = {}
