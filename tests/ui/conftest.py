@@ -19,6 +19,9 @@ from typing import Any
 
 import pytest
 
+from lorabake.core.addresses import LOCAL_VARIABLE
+from lorabake.core.vocabulary.fetch import SITE_VARIABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 120.0  # seconds; generous, because other work on the machine must not fail a test
 
@@ -106,5 +109,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """One page for the tests of a module, in an empty workspace."""
     folder = tmp_path_factory.mktemp("page") / "workspace"
     with running_page(folder) as running:
+        yield running
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def editor_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One page for all tests of the editor, each of which makes projects of its own; it finds no wiki."""
+    folder = tmp_path_factory.mktemp("editor") / "workspace"
+    nobody = {SITE_VARIABLE: "http://127.0.0.1:9", LOCAL_VARIABLE: "1"}
+    with running_page(folder, **nobody) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)

@@ -51,6 +51,11 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def page(editor_page: Page) -> Page:
+    return editor_page
+
+
 def caption(number: int) -> str:
     """Every tenth picture has none; every other of the others smiles; one in five has a hat."""
     if number % 10 == 0:
@@ -315,10 +320,10 @@ def disk(project: Project) -> dict[str, bytes]:
 
 def test_the_second_window_is_told_and_writes_over_nothing(browser: Browser, page: Page) -> None:
     captions = {"a": "kafka, smile", "b": "kafka", "c": ""}
-    project = make_project(page.workspace, "windows", captions)
+    project = make_project(page.workspace, "second window", captions)
     with watched(browser) as (context, _):
-        one = open_editor(context, page.address, "windows")
-        two = open_editor(context, page.address, "windows")
+        one = open_editor(context, page.address, "second window")
+        two = open_editor(context, page.address, "second window")
         view(two).focus()
         two.keyboard.press("Control+a")
         panel(two).get_by_role("combobox", name="Tags to add").fill("hat")

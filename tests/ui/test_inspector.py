@@ -39,6 +39,11 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def page(editor_page: Page) -> Page:
+    return editor_page
+
+
 def test_tags_are_added_moved_renamed_and_deleted(browser: Browser, page: Page) -> None:
     """By keyboard, by mouse and with the chip's tools; the bytes on disk are what the chips say."""
     project = make_project(
@@ -249,8 +254,6 @@ def test_captions_left_while_the_server_was_gone_are_saved_when_it_is_back(
             wanted = {name: f"tag {name}" for name in names}
             wanted |= {"a": "tag a, offline"}
             until(tab, lambda: texts(project)["a"] == wanted["a"], seconds=60)
-            tab.wait_for_timeout(1500)  # until it has heard of the new server
-            expect(tab.locator("#lb-editor .lb-editor-news")).to_be_empty()  # nothing else changed
             if not tab.locator("#lb-editor").is_visible():  # the page has read itself anew
                 tab = open_editor(context, page.address, first=False)
             tab.locator("#lb-editor .lb-cell").nth(2).click()
@@ -260,6 +263,7 @@ def test_captions_left_while_the_server_was_gone_are_saved_when_it_is_back(
                 add_box(tab).press("Enter")
             wanted |= {"c": "tag c, typed blindly"}
             until(tab, lambda: texts(project) == wanted, seconds=60)
+            expect(tab.locator("#lb-editor .lb-editor-news")).to_be_empty()  # nobody changed any
             wrong.clear()
         finally:
             page.stop()
@@ -405,7 +409,7 @@ def test_a_finger_moves_a_tag(browser: Browser, page: Page) -> None:
     with watched(browser, **phone) as (context, _):
         tab = open_editor(context, page.address, "a_finger_moves_a_tag")
         expect_chips(tab, "kafka", "smile", "hat")
-        expect(tab.locator("#lb-editor .lb-tokens")).to_contain_text("tokens")  # chips are drawn anew
+        expect(tab.locator("#lb-editor .lb-tokens")).not_to_be_empty()  # then chips are drawn anew
         chip(tab, "hat").scroll_into_view_if_needed()
         start, end = chip(tab, "hat").bounding_box(), chip(tab, "kafka").bounding_box()
         assert start

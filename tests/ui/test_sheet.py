@@ -36,6 +36,11 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def page(editor_page: Page) -> Page:
+    return editor_page
+
+
 def test_yes_and_no_by_key_are_one_step(browser: Browser, page: Page) -> None:
     captions = {f"{n:02d}": "kafka, smile" if n % 2 else "kafka" for n in range(8)}
     project = make_project(page.workspace, "keys", captions)
