@@ -39,7 +39,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "both": "drop both kinds",
     },
     "consolidate_by": {
-        "commonest": "the commonest in the folder",
+        "commonest": "the folder's commonest",
         "probable": "the tagger's most probable",
         "first": "the first in the caption",
     },

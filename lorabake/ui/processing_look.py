@@ -14,6 +14,7 @@ from lorabake.captions.operations import OPERATIONS
 from lorabake.captions.process import (
     Changed,
     Item,
+    Matched,
     Preview,
     items_of,
     match_counts,
@@ -198,13 +199,15 @@ def _view(looked: Looked, settings: ProcessSettings) -> dict[str, Any]:
     }
 
 
+def _where(found: Matched) -> str:
+    where = f"in {plural(found.captions, 'caption')}"
+    return where if found.tags == found.captions else f"{found.tags:,} {where}"
+
+
 def _found(looked: Looked) -> dict[str, str]:
-    """Beside each field that looks for something: "12 in 9 captions"."""
+    """Beside each field that looks for something: "in 9 captions", or "12 in 9 captions"."""
     counted = match_counts(looked.items, looked.settings)
-    return {
-        name: f"{one.tags:,} in {plural(one.captions, 'caption')}" if one.tags else "not found"
-        for name, one in counted.items()
-    }
+    return {name: _where(one) if one.tags else "not found" for name, one in counted.items()}
 
 
 def _tags(looked: Looked) -> list[list[Any]]:
