@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 
-from lorabake.cli import captions, convert, enhance, grab, models, search, tag, verbs
+from lorabake.cli import captions, concepts, convert, enhance, grab, models, search, tag, verbs
 from lorabake.cli.common import app
 from lorabake.core.errors import LorabakeError, Stopped
 
 __all__ = [
     "app",
     "captions",
+    "concepts",
     "convert",
     "enhance",
     "grab",

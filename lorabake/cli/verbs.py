@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -81,10 +81,11 @@ def plan(
 ) -> None:
     """Count what a bake will be, to the step, before it starts."""
     from lorabake.core.dataset import scan_dataset
+    from lorabake.recipe.calculator import calculate
     from lorabake.recipe.checks import check_dataset, check_recipe
     from lorabake.recipe.memory import estimate_mib
     from lorabake.recipe.models import resolve_base
-    from lorabake.recipe.plan import learning_rates, make_plan
+    from lorabake.recipe.plan import learning_rates
     from lorabake.recipe.presets import load_recipe
 
     chosen = load_recipe(recipe, _changes(changes))
@@ -93,15 +94,21 @@ def plan(
         dataset_dir, index=space.index, caption_extension=chosen.captions.caption_extension
     )
     base = None
-    warnings = [{"level": problem.level, "text": problem.sentence} for problem in dataset.problems]
+    warnings: list[dict[str, Any]] = [
+        {"level": problem.level, "text": problem.sentence} for problem in dataset.problems
+    ]
     try:
         base = resolve_base(space, chosen.model.base, paths_allowed=True)
     except LorabakeError as error:
         warnings.append({"level": "stop", "text": str(error)})
     remarks = [*check_recipe(chosen, base), *check_dataset(dataset, chosen)]
-    warnings += [{"level": remark.level, "text": remark.text} for remark in remarks]
-    counted = make_plan(dataset, chosen)
+    warnings += [remark.to_mapping() for remark in remarks]
+    sums = calculate(dataset, chosen)
+    counted = sums.plan
     result = counted.to_mapping() | {
+        "file_mib": round(sums.files.each, 2),
+        "table": {"label": sums.table.label, "nearest": sums.row.sentence, "steps": sums.by_table},
+        "notes": list(sums.notes),
         "learning_rates": learning_rates(counted, chosen),
         "memory_mib": estimate_mib(chosen, base),
         "warnings": warnings,
@@ -116,7 +123,9 @@ def plan(
                 for b in counted.buckets
             ),
             f"{counted.steps_per_epoch} steps an epoch, {counted.total_steps} steps in all, "
-            f"{counted.files} files",
+            f"{counted.files} files of {sums.files.each:.1f} MiB",
+            f"The guide's table ({sums.table.label}): {sums.row.sentence}",
+            *sums.notes,
             *(f"{warning['level']}: {warning['text']}" for warning in warnings),
         ],
     )

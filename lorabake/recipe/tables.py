@@ -178,6 +178,12 @@ def suggest(table: Table, count: int, batch_size: int) -> Suggestion:
     return Suggestion(repeats, epochs, steps, looks, table.covers(count))
 
 
+def epochs_for(table: Table, count: int, repeats: float) -> int:
+    """Epochs for pictures that are shown `repeats` times an epoch; for a T it counts them already."""
+    looks = _between(table.rows, max(count, 1), lambda row: row.looks)
+    return max(1, round(looks if table.kind == "several" else looks / max(repeats, 1)))
+
+
 def steps_by_table(table: Table, count: int, batch_size: int) -> float:
     """Steps on the table's own curve, with repeats and epochs in fractions."""
     wanted = max(count, 1)

@@ -12,13 +12,14 @@ from lorabake.engine.checkpoint_file import read_header
 from lorabake.engine.families import shapes
 from lorabake.engine.families.family import AUTO, FAMILIES, Family
 from lorabake.engine.families.folder import read_config
+from lorabake.engine.families.sgm_names import VAE_PREFIX
 
 if TYPE_CHECKING:
     import torch
 
     from lorabake.engine.families.model import Model
 
-__all__ = ["FAMILIES", "Family", "load_model", "model_config", "model_pixel_multiple"]
+__all__ = ["FAMILIES", "Family", "has_vae", "load_model", "model_config", "model_pixel_multiple"]
 
 
 def load_model(
@@ -70,13 +71,21 @@ def model_config(base: Path, part: str, family: str) -> dict[str, Any]:
 def model_pixel_multiple(base: Path, family: str = AUTO) -> int:
     """What the sides of pictures for a model must be multiples of: 64 for SD 1.5, 32 for SDXL.
 
-    A U-Net halves the latents once less than it has levels, and the VAE makes one of 8 pixels.
+    A U-Net halves the latents once less than it has levels, and the VAE makes one of 8 pixels. A
+    file without a VAE is used with another one, which is as the family's own.
     """
     from lorabake.engine.identify import require_base  # which needs this package
 
     found = require_base(base, family).family
     assert found is not None
-    levels = [
-        len(model_config(base, part, found)["block_out_channels"]) for part in ("vae", "unet")
-    ]
+    unet = model_config(base, "unet", found)
+    vae = model_config(base, "vae", found) if has_vae(base) else shapes.shipped_config("vae", found)
+    levels = [len(config["block_out_channels"]) for config in (vae, unet)]
     return int(2 ** sum(level - 1 for level in levels))
+
+
+def has_vae(base: Path) -> bool:
+    """Does a checkpoint bring its own VAE?"""
+    if base.is_dir():
+        return (base / "vae").is_dir()
+    return any(name.startswith(VAE_PREFIX) for name in read_header(base).tensors)

@@ -6,14 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lorabake.core.errors import LorabakeError
-from lorabake.engine.checkpoint_file import read_header
-from lorabake.engine.families import FAMILIES, model_pixel_multiple
+from lorabake.engine.families import FAMILIES, has_vae, model_pixel_multiple
 from lorabake.engine.identify import CheckpointInfo, identify, require_base
 from lorabake.recipe.advice.advice import Advice, setting_fix
 from lorabake.recipe.recipe import Recipe
-
-_VAE_INSIDE = ("first_stage_model.", "vae.")
-_PIXELS_OF_A_STEP = {"sd15": 64, "sdxl": 32}  # of a model whose VAE is elsewhere
 
 
 def about_family(recipe: Recipe) -> Iterator[Advice]:
@@ -52,11 +48,8 @@ def about_base(recipe: Recipe, base: Path | None) -> Iterator[Advice]:
         return
     try:
         found = require_base(base, recipe.model.family)
-        whole = _has_vae(base)
-        family = found.family or recipe.family
-        multiple = (
-            model_pixel_multiple(base, recipe.model.family) if whole else _PIXELS_OF_A_STEP[family]
-        )
+        multiple = model_pixel_multiple(base, recipe.model.family)
+        whole = has_vae(base)
         file = identify(base)
     except LorabakeError as error:
         yield Advice("stop", str(error), "base.unusable")
@@ -83,16 +76,10 @@ def about_base(recipe: Recipe, base: Path | None) -> Iterator[Advice]:
         yield Advice(
             "stop",
             f"{base.name} has no VAE inside. Choose one as External VAE, such as "
-            f"{FAMILIES[family].vae_hint}.",
+            f"{FAMILIES[found.family or recipe.family].vae_hint}.",
             "vae.missing",
             "The guide: the SDXL VAE if training on PDXL or Illustrious.",
         )
-
-
-def _has_vae(base: Path) -> bool:
-    if base.is_dir():
-        return (base / "vae").is_dir()
-    return any(name.startswith(_VAE_INSIDE) for name in read_header(base).tensors)
 
 
 def _overruled(recipe: Recipe, name: str, file: CheckpointInfo) -> Iterator[Advice]:
