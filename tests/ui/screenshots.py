@@ -29,10 +29,13 @@ from tests.ui.browsing import chromium, open_section, visit
 from tests.ui.conftest import ROOT, Page, running_page
 from tests.ui.grabbing import QUERY, drawn_boards, environment
 from tests.ui.screencaps import make_screencaps, mend_screencaps
+from tests.ui.twins import cut_views, find_twins, make_twins
 
 SECTIONS = (
     "project",
     "grabber",
+    "duplicates",
+    "curating",
     "improving",
     "tagging",
     "processing",
@@ -56,6 +59,7 @@ def main() -> None:
         root = options.workspace or Path(folder) / "workspace"
         bake_sample(Workspace.open(root))
         make_screencaps(Workspace.open(root))
+        make_twins(Workspace.open(root))
         with (
             drawn_boards() as boards,
             running_page(root, **environment(boards, Path(folder) / "config")) as page,
@@ -109,7 +113,7 @@ def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
     for number, tab in enumerate((left, right)):
         both.paste(Image.open(io.BytesIO(tab.screenshot())), (number * (860 + 16), 0))
     _save(both, into / "first-bake.png")
-    for section in ("project", "grabber", "improving", "tagging", "processing", "editor", "oven"):
+    for section in SECTIONS[:-2]:
         tab = _tab(browser, page, 1280, 1000, "light")
         _show(tab, section)
         _save(Image.open(io.BytesIO(tab.screenshot())), into / f"{section}.png")
@@ -140,6 +144,8 @@ def _tab(browser: Browser, page: Page, width: int, height: int, scheme: str) -> 
 
 
 READY = {
+    "duplicates": "#lb-dup-find",
+    "curating": "#lb-curating .lb-cell img",
     "improving": "#lb-improving .lb-cell img",
     "project": "#lb-images .lb-cell img",
     "grabber": "#lb-grab-query",
@@ -192,6 +198,8 @@ def _choose_picture(tab: Tab) -> None:
 
 
 ACTS = {
+    "duplicates": find_twins,
+    "curating": cut_views,
     "improving": mend_screencaps,
     "grabber": _search_boards,
     "tagging": _look_with_tagger,
@@ -202,6 +210,8 @@ ACTS = {
 
 # What the picture begins with; without one, the head of the page.
 TOPS = {
+    "duplicates": "#sec-duplicates",
+    "curating": "#sec-curating",
     "improving": "#lb-improving .lb-imp-which",
     "grabber": "#sec-grabber",
     "tagging": "#sec-tagging",
