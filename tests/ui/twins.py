@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from playwright.sync_api import Page as Tab
 
@@ -53,7 +55,7 @@ def find_twins(tab: Tab) -> None:
     """Scan, and lay a recompressed copy beside the picture that is kept."""
     _open(tab, "duplicates")
     panel = tab.locator("#lb-duplicates")
-    panel.get_by_role("button", name="Find duplicates").click()
+    panel.get_by_role("button", name=re.compile("Find duplicates|Scan again")).click()
     lines = panel.locator(".lb-dup-list [role=option]")
     lines.filter(has_text="repost.jpg").click()
     panel.get_by_role("button", name="Keep this one").first.wait_for()
