@@ -20,6 +20,11 @@ _NETWORK = re.compile(r"<(?:lora|lyco|hypernet|embedding)[^<>]*>", re.I)
 _NAI_WEIGHT = re.compile(r"-?\d+(?:\.\d+)?::(.*?)::", re.S)
 _EDIT = re.compile(r"\[([^\[\]:|]*):([^\[\]:|]*):[\d.\s]+\]")
 _WEIGHT = re.compile(r":\s*-?\d+(?:\.\d+)?\s*(?=[)\]}])")
+# They ask a model for its best, and say nothing of a picture. Illustrious, NoobAI, Pony, Animagine.
+_QUALITY = re.compile(
+    r"(best|amazing|great|good|high|normal)[ _]quality|masterpiece|(very[ _])?aesthetic"
+    r"|absurdres|highres|score_\d(_up)?"
+)
 _WORDS = re.compile(r"\b(?:BREAK|AND|ADDCOMM|ADDROW|ADDCOL|ADDBASE)\b")
 _TEXTS = ("text", "text_g", "text_l", "prompt", "string", "value", "positive", "populated_text")
 _ON_THE_WAY = ("positive", "conditioning", "conditioning_1", "guider", "cond", "base_positive")
@@ -40,8 +45,8 @@ class Infotext:
 
     @property
     def caption(self) -> str:
-        """The prompt as a first caption: tags with commas, without weights and networks."""
-        return caption_of_prompt(self.prompt)
+        """The prompt as a first caption: tags with commas, without weights, networks and quality words."""
+        return without_quality_words(caption_of_prompt(self.prompt))
 
 
 def read_infotext(path: Path) -> Infotext | None:
@@ -68,6 +73,12 @@ def caption_of_prompt(prompt: str) -> str:
         if tag:
             kept.setdefault(tag_key(tag), tag)
     return ", ".join(kept.values())
+
+
+def without_quality_words(caption: str) -> str:
+    """`masterpiece, best quality, kafka` → `kafka`"""
+    tags = [tag.strip() for tag in caption.split(",")]
+    return ", ".join(tag for tag in tags if tag and not _QUALITY.fullmatch(tag.lower()))
 
 
 def _unbracketed(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,13 +23,24 @@ from lorabake.core.image import ImageInfo, is_picture_name, probe_many
 from lorabake.core.index import Index
 from lorabake.core.names import name_key, natural_key, shown
 from lorabake.core.pictures import Made, add_pictures, made_folder
-from lorabake.core.sources import Source
+from lorabake.core.sources import Baked, Source
 from lorabake.core.workspace import Workspace
 
 MAX_FILES = 20_000
 Skip = Callable[[str, str], None]  # name, one sentence
 OWN = "own"  # what a filter calls the source of a picture that was added by hand
 ORIGIN = "own"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of a picture besides its file. caption: instead of what lies beside or in it.
+
+    baked: the bake that painted it, whether its file says so or not.
+    """
+
+    caption: str
+    baked: Baked | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +63,13 @@ def add_own(
     repeats: int = 1,
     extension: str = ".txt",
     prompts: bool = True,
+    notes: Mapping[Path, Note] | None = None,
 ) -> Added:
     """Copy pictures with their captions into a concept, made when missing.
 
     sources: files, folders with all that is in them, zips. prompts: where a picture without a
-    caption says how it was painted, its prompt becomes the first caption.
+    caption says how it was painted, its prompt becomes the first caption. notes: of the sources
+    about which more is known.
     """
     root = workspace.project(project).dataset_dir
     return add_to(
@@ -66,6 +79,7 @@ def add_own(
         concept_folder(root, folder, repeats),
         extension,
         prompts=prompts,
+        notes=notes,
     )
 
 
@@ -77,12 +91,13 @@ def add_to(
     extension: str = ".txt",
     *,
     prompts: bool = True,
+    notes: Mapping[Path, Note] | None = None,
 ) -> Added:
     """The same for the data set in any folder."""
     made = made_folder(root)
     taken = False
     try:
-        adding = _Adding(root, folder, extension, made)
+        adding = _Adding(root, folder, extension, made, notes or {})
         adding.find(sources)
         added = adding.add(index, prompts)
         taken = bool(added.saved)
@@ -111,6 +126,7 @@ class _Adding:
     folder: str
     extension: str
     made: Path
+    notes: Mapping[Path, Note]
     pictures: list[_Found] = field(default_factory=list)
     captions: dict[tuple[str, str], list[_Found]] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -200,13 +216,14 @@ class _Adding:
             found.path.rename(target)
         else:
             shutil.copyfile(found.path, target)
-        captions = self._captions(found, target)
-        infotext = read_infotext(target)
-        if prompts and infotext is not None and not captions and infotext.caption:
+        note, infotext = self.notes.get(found.path), read_infotext(target)
+        captions = [] if note else self._captions(found, target)
+        first = note.caption if note else infotext.caption if infotext and prompts else ""
+        if first and not captions:
             captions = [target.with_suffix(self.extension)]
-            atomic_write_text(captions[0], f"{infotext.caption}\n")
+            atomic_write_text(captions[0], f"{first}\n")
         made = Made(target, self.folder, Path(found.name).stem, captions)
-        return made, _source(target, info, infotext)
+        return made, _source(target, info, infotext, note.baked if note else None)
 
     def _captions(self, found: _Found, target: Path) -> list[Path]:
         """Copies of a picture's captions; what is no text stays out, and is told."""
@@ -228,13 +245,14 @@ class _Adding:
         return f"Add {what}{f' to {self.folder}' if self.folder else ''}"
 
 
-def _source(path: Path, info: ImageInfo, infotext: Infotext | None) -> Source:
+def _source(path: Path, info: ImageInfo, infotext: Infotext | None, baked: Baked | None) -> Source:
     return Source(
         sha256=info.sha256,
         md5=md5_of(path),
         site=OWN,
-        generated=infotext is not None,
+        generated=infotext is not None or baked is not None,
         infotext=infotext.text if infotext else "",
+        baked=baked,
     )
 
 

@@ -31,12 +31,23 @@ _SECRETS = ("api_key", "user_id", "login", "password_hash", "key", "token")
 Tags = Mapping[str, Sequence[str]]
 
 
+@dataclass(frozen=True)
+class Baked:
+    """Which bake painted a picture, as one cell of its grid. run: the run's name."""
+
+    run: str
+    epoch: int
+    weight: float
+    seed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """One picture. site, id: of the board's post, "" and 0 for none; url: without keys.
 
     tags: the board's, by category; parent: the post it is a variant of; source: what the board
-    names as the artist's page; generated: a model painted it; infotext: how, as its file says.
+    names as the artist's page; generated: a model painted it; infotext: how, as its file says;
+    baked: by which bake of this workspace.
     """
 
     sha256: str
@@ -52,6 +63,7 @@ class Source:
     source: str = ""
     generated: bool = False
     infotext: str = ""
+    baked: Baked | None = None
     query: str = ""
     time: float = 0.0
 
@@ -298,9 +310,18 @@ def _source_of(record: Mapping[str, Any]) -> Source | None:
         source=_text(record, "source"),
         generated=record.get("generated") is True,
         infotext=_text(record, "infotext"),
+        baked=_baked(record.get("baked")),
         query=_text(record, "query"),
         time=float(_number(record, "time") or 0),
     )
+
+
+def _baked(value: object) -> Baked | None:
+    record = _table(value)
+    epoch, weight, seed = _number(record, "epoch"), record.get("weight"), _number(record, "seed")
+    if epoch is None or seed is None or not isinstance(weight, int | float) or abs(weight) > 1e6:
+        return None
+    return Baked(_text(record, "run"), epoch, float(weight), seed)
 
 
 def _asked_of(record: object) -> Asked | None:

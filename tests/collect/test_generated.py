@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from lorabake.collect.generated import caption_of_prompt, read_infotext
+from lorabake.collect.generated import (
+    caption_of_prompt,
+    read_infotext,
+    without_quality_words,
+)
 from lorabake.collect.metadata import MAX_TEXT, read_texts
 
 A1111 = """(kafka \\(hsr\\):1.2), long hair, <lora:kafka:0.8>, smile
@@ -135,6 +139,14 @@ def test_a_photograph_was_not_generated(tmp_path: Path) -> None:
 )
 def test_a_prompt_becomes_a_caption(prompt: str, caption: str) -> None:
     assert caption_of_prompt(prompt) == caption
+
+
+def test_quality_words_ask_for_the_best_and_are_no_caption() -> None:
+    prompt = (
+        "Masterpiece, best quality, score_8_up, very aesthetic, kafka, high contrast, absurdres"
+    )
+    assert without_quality_words(prompt) == "kafka, high contrast"
+    assert without_quality_words("masterpiece") == ""
 
 
 def test_a_text_that_grows_is_cut(tmp_path: Path) -> None:

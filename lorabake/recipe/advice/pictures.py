@@ -7,11 +7,10 @@ from typing import Final
 
 from lorabake.core.angles import missing
 from lorabake.core.dataset import Dataset
-from lorabake.core.sources import GENERATED, Sources
 from lorabake.recipe.advice.advice import Advice, setting_fix
 from lorabake.recipe.recipe import Recipe
+from lorabake.recipe.share import MOST_GENERATED, generated_share
 
-MOST_GENERATED: Final = 0.3  # of the pictures; our own number, the guide gives none
 ENLARGED: Final = 1.25  # a side that grows by more is soft, and is learned soft
 MANY_ENLARGED: Final = 1 / 3  # of the pictures
 LEAST_FOR_ANGLES: Final = 10  # pictures; with fewer one takes what there is
@@ -43,12 +42,6 @@ def about_pictures(
     yield from _small(dataset, recipe)
     yield from _angles(dataset, recipe)
     yield from _generated(dataset, generated)
-
-
-def generated_pictures(dataset: Dataset) -> set[str]:
-    """sha256 of the pictures that are known to be painted by a model."""
-    names = Sources.open(dataset.root).names()
-    return {image.sha256 for image in dataset.images if names.get(image.sha256) == GENERATED}
 
 
 def _small(dataset: Dataset, recipe: Recipe) -> Iterator[Advice]:
@@ -98,21 +91,14 @@ def _angles(dataset: Dataset, recipe: Recipe) -> Iterator[Advice]:
 
 
 def _generated(dataset: Dataset, generated: Collection[str] | None) -> Iterator[Advice]:
-    known = generated_pictures(dataset) if generated is None else generated
-    shown = sum(
-        concept.repeats * (image.sha256 in known)
-        for concept in dataset.concepts
-        if not concept.is_reg
-        for image in concept.images
-    )
-    share = shown / dataset.seen_per_epoch if dataset.seen_per_epoch else 0.0
-    if share <= MOST_GENERATED:
+    share = generated_share(dataset, generated)
+    if not share.is_over():
         return
     yield Advice(
         "warn",
-        f"{share:.0%} of what an epoch shows was painted by a model. Keep the best, and lower their "
+        f"{share.percent:.0f}% of what an epoch shows was painted by a model. Keep the best, and lower their "
         "repeats, or their mistakes are learned as well.",
         "generated.share",
         "The guide: choose your best generations, and inspect them carefully: don't make your next "
-        f"generations worse. {MOST_GENERATED:.0%} is our own limit; the guide names none.",
+        f"generations worse. {MOST_GENERATED}% is our own limit; the guide names none.",
     )
