@@ -64,6 +64,8 @@ def find_twins(tab: Tab) -> None:
 def cut_views(tab: Tab) -> None:
     """Choose the picture with several views, and have boxes proposed."""
     _open(tab, "curating")
-    tab.locator('#lb-curating .lb-cell[title^="views.png"]').click()
+    tab.get_by_role("listbox", name="Pictures to curate").focus()
+    tab.keyboard.press("End")
+    tab.locator("#lb-curating .lb-name b", has_text="views.png").wait_for()
     tab.get_by_role("button", name="Cut the views apart").click()
     tab.locator(".lb-boxes li").nth(2).wait_for()
