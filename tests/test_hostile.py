@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from lorabake.curate.applying import apply_crops
 from lorabake.curate.crop import Box
 from lorabake.curate.erase import erase_in, mask_from_boxes
 from lorabake.curate.measures import measure_many
+from lorabake.duplicates.groups import group
+from lorabake.duplicates.scan import scan_duplicates
 from tests.enhance.models import save_pth, tiny_esrgan
 from tests.hostile import hostile_folder, must_be_met
 
@@ -111,6 +114,22 @@ def test_improving(met: tuple[Path, dict[str, str]], workspace: Path, tmp_path: 
     must_be_met(names, {name for name in names if Path(name).stem in used}, told_of)
     open_history(folder.parent).undo()
     assert {i.path.name: i.sha256 for i in scan_dataset(folder.parent).images} == before
+
+
+def test_duplicates(met: tuple[Path, dict[str, str]], dataset: Dataset, tmp_path: Path) -> None:
+    """Also of one that is bad behind a good header, and of one that went meanwhile."""
+    bad = met[0] / "torn-50.png"
+    gone = replace(dataset.images[0], path=met[0] / "gone.png", sha256="0" * 64)
+    # Most are one drawing in other colours, so that each is compared with each: a third will do.
+    images = [*dataset.images[::3], replace(gone, path=bad, sha256="1" * 64), gone]
+    index = Index(tmp_path / "index.sqlite")
+    scan = scan_duplicates(index, images)
+    found = group(scan).groups
+    index.close()
+    assert sorted(Path(path).name for path, _ in scan.unreadable) == ["gone.png", bad.name]
+    assert all(Path(path).name in why for path, why in scan.unreadable)
+    assert {one.sha256 for one in images} == {*scan.pictures, "0" * 64, "1" * 64}
+    assert all(member.id for one in found for member in one.members)
 
 
 def test_none_of_the_good_ones_is_bad_to_the_last_pixel(dataset: Dataset) -> None:

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import sys
 
-from lorabake.cli import captions, concepts, convert, enhance, grab, models, search, tag, verbs
+from lorabake.cli import (
+    captions,
+    concepts,
+    convert,
+    duplicates,
+    enhance,
+    grab,
+    models,
+    search,
+    tag,
+    verbs,
+)
 from lorabake.cli.common import app
 from lorabake.core.errors import LorabakeError, Stopped
 
@@ -17,6 +28,7 @@ __all__ = [
     "captions",
     "concepts",
     "convert",
+    "duplicates",
     "enhance",
     "grab",
     "main",

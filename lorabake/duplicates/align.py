@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-_COARSE = 32  # px of the first, rough search
+_LEVELS = ((32, 8), (64, 4), (128, 3))  # px a side, and steps at most: from rough to fine
+_SETTLED = 0.04  # px at this level; a smaller step ends it
+_LEAST_ALIKE = 0.85  # correlation after the rough search; less will not become a copy
 _FLAT = 2.0  # levels of spread
 _LEAST = 8  # px a side that both have to show
 
@@ -90,12 +92,26 @@ def refined(one: Planes, two: Planes, start: Box) -> Box | None:
     import numpy as np
 
     a, b = one.luma.astype(np.float32), two.luma.astype(np.float32)
-    small = (_reduced(a, _COARSE), _reduced(b, _COARSE))
-    box: Box | None = start
-    for (x, y), steps in ((small, 8), ((a, b), 4)):
+    box, alike = start, 0.0
+    for side, steps in _LEVELS:
+        x, y = _reduced(a, side), _reduced(b, side)
         for _ in range(steps):
-            box = _step(x, y, box) if box is not None else None
+            found = _step(x, y, box)
+            if found is None:
+                return None
+            before, (box, alike) = box, found
+            if _furthest(before, box) * side < _SETTLED:
+                break
+        if alike < _LEAST_ALIKE:
+            return None
     return box
+
+
+def _furthest(one: Box, other: Box) -> float:
+    return max(
+        *(abs(one.left - other.left), abs(one.right - other.right)),
+        *(abs(one.top - other.top), abs(one.bottom - other.bottom)),
+    )
 
 
 def laid(one: Planes, two: Planes, box: Box) -> tuple[list[Floats], list[Floats]] | None:
@@ -146,10 +162,13 @@ def _reduced(layer: Floats, side: int) -> Floats:
     from PIL import Image
 
     size = (min(side, layer.shape[1]), min(side, layer.shape[0]))
+    if size == layer.shape[::-1]:
+        return layer
     return np.asarray(Image.fromarray(layer).resize(size, Image.Resampling.BILINEAR))
 
 
-def _step(a: Floats, b: Floats, box: Box) -> Box | None:
+def _step(a: Floats, b: Floats, box: Box) -> tuple[Box, float] | None:
+    """A better box, and how well both agree where the old one is (correlation)."""
     import numpy as np
 
     (x, across), (y, down) = (
@@ -160,8 +179,9 @@ def _step(a: Floats, b: Floats, box: Box) -> Box | None:
         return None
     seen = _sampled(b, down, across)
     wanted = a[np.ix_((y * a.shape[0]).astype(np.intp), (x * a.shape[1]).astype(np.intp))]
-    rise = np.gradient(seen, axis=1) * a.shape[1]  # levels per width of `one`
-    fall = np.gradient(seen, axis=0) * a.shape[0]
+    rise, fall = np.zeros_like(seen), np.zeros_like(seen)
+    rise[:, 1:-1] = (seen[:, 2:] - seen[:, :-2]) * (a.shape[1] / 2)  # levels per width of `one`
+    fall[1:-1] = (seen[2:] - seen[:-2]) * (a.shape[0] / 2)
     grid_x, grid_y = np.broadcast_to(x, seen.shape), np.broadcast_to(y[:, None], seen.shape)
     columns = np.stack(
         [
@@ -182,7 +202,12 @@ def _step(a: Floats, b: Floats, box: Box) -> Box | None:
     top, bottom = _moved(box.top, box.bottom, by_y, taller)
     if not (0.4 < right - left < 2.5 and 0.4 < bottom - top < 2.5):
         return None
-    return Box(left, top, right, bottom)
+    return Box(left, top, right, bottom), _correlation(seen, wanted)
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / max(1e-6, float((a * a).sum() * (b * b).sum()) ** 0.5))
 
 
 def _moved(start: float, end: float, by: float, wider: float) -> tuple[float, float]:

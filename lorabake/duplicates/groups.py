@@ -166,7 +166,18 @@ def _group(
 
 def _rank(scan: Scan, keep: Seen, other: Seen, prefer_folder: str) -> int:
     """Which rule decided: the kept one's reason is the strongest that it has."""
-    order = ("folder", "detail", "shows", "enlarged", "pixels", "watermark", "from", "loss", "file")
+    order = (
+        "folder",
+        "colours",
+        "detail",
+        "shows",
+        "enlarged",
+        "pixels",
+        "watermark",
+        "from",
+        "loss",
+        "file",
+    )
     wins = choose(scan, keep, other, prefer_folder).wins
     return next((rank for rank, word in enumerate(order) if word in wins), len(order))
 

@@ -14,7 +14,7 @@ from lorabake.core.names import natural_key
 from lorabake.duplicates.scan import Scan, Seen
 from lorabake.duplicates.verify import Pair
 
-_SHARPER = 1.08  # times as sharp at the same size; less is chance
+_SHARPER = 1.15  # times as sharp at the same size; less is chance, or the ringing of JPEG
 _ENLARGED = 1.12  # times as many pixels a side without more detail
 _PIECE = 0.97  # of the area; less is a piece of the other
 _LARGER = 1.02  # times as many pixels
@@ -69,7 +69,7 @@ def relation(scan: Scan, one: Seen, other: Seen) -> Relation | None:
 
 def choose(scan: Scan, one: Seen, other: Seen, prefer_folder: str) -> Choice:
     """Which of the two to keep."""
-    for rule in (_folder, _detail, _marks, _origin, _packing, _last):
+    for rule in (_folder, _colour, _detail, _marks, _origin, _packing, _last):
         found = rule(scan, one, other, prefer_folder)
         if found is not None:
             return found
@@ -90,6 +90,20 @@ def _folder(_: Scan, one: Seen, other: Seen, prefer_folder: str) -> Choice | Non
     if not prefer_folder or a == b:
         return None
     return Choice(a, "it is in the folder you keep from first", f"not in {prefer_folder}")
+
+
+def _colour(scan: Scan, one: Seen, other: Seen, _: str) -> Choice | None:
+    grey = _side(scan, one, other, "grey")
+    return Choice(grey < 0, "it has its colours", "without its colours") if grey else None
+
+
+def _side(scan: Scan, one: Seen, other: Seen, what: str) -> int:
+    """+1 when it is `one` that is marked or grey, −1 when it is the other, 0 for neither."""
+    a, b = one.image.sha256, other.image.sha256
+    for pair, sign in (((b, a), 1), ((a, b), -1)):
+        if pair in scan.pairs:
+            return sign * int(getattr(scan.pairs[pair], what))
+    return 0
 
 
 def _detail(scan: Scan, one: Seen, other: Seen, _: str) -> Choice | None:
@@ -131,11 +145,9 @@ def _sharper(one: Seen, other: Seen, density: float) -> float | None:
 
 def _marks(scan: Scan, one: Seen, other: Seen, _: str) -> Choice | None:
     marked, other_marked = one.has_mark, other.has_mark
-    found = relation(scan, one, other)
-    if marked == other_marked and found is not None and found.pair is not None:
-        second = scan.pairs.get((other.image.sha256, one.image.sha256)) is not None
-        sign = found.pair.marked if second else -found.pair.marked
-        marked, other_marked = sign > 0, sign < 0
+    if marked == other_marked:
+        side = _side(scan, one, other, "marked")
+        marked, other_marked = side > 0, side < 0
     if marked == other_marked:
         return None
     return Choice(other_marked, "no watermark, signature or text", "a watermark, signature or text")
@@ -151,7 +163,7 @@ def _packing(_: Scan, one: Seen, other: Seen, __: str) -> Choice | None:
     a, b = (seen.detail is not None and seen.detail.lossless for seen in (one, other))
     if a != b:
         return Choice(a, "saved without loss", "saved with loss")
-    if one.size != other.size:
+    if not a and one.size != other.size:  # of what is saved without loss, size says nothing
         return Choice(one.size > other.size, "the larger file", "a smaller file")
     return None
 

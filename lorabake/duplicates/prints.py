@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ SIDE = 128  # px: the longest side of a look
 GRID, COARSE = 32, 16  # px a side of a print's brightness, and of its colours
 PRINT_SIZE = GRID * GRID + 3 * COARSE * COARSE
 _HEADER = struct.Struct("<HHB")
+_MANY = 100  # pictures for which another decoder is worth its start
 _KEEP_EVERY = 200  # pictures between two writes into the index
 
 Tell = Callable[[int, int], None]
@@ -77,6 +79,8 @@ def print_many(
             return pair[0], error
         return pair[0], (print_of(look), packed(look))
 
+    if len(new) > _MANY:
+        decoders().widen(min(8, os.cpu_count() or 1) + 1)  # none waits while we compute
     with ThreadPoolExecutor(decoders().size) as threads:
         for sha, result in threads.map(one, new):
             if result is None:

@@ -7,7 +7,7 @@ edges, and areas that differ. An edge may lie a pixel off, as resizing puts it.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lorabake.duplicates.align import WHOLE, Box, Planes, laid, refined
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Mask = NDArray[np.bool_]
 
-PAIRS = "duplicates-pair-1"  # a new number whenever they are compared differently
+PAIRS = "duplicates-pair-2"  # a new number whenever they are compared differently
 Change = Literal["", "greyed", "recoloured"]
 Share = Literal["", "watermarked", "variant"]
 _CHANGES: tuple[Change, ...] = ("", "greyed", "recoloured")
 _SHARES: tuple[Share, ...] = ("", "watermarked", "variant")
-_KEPT = struct.Struct("<BBBbf4f")
+_KEPT = struct.Struct("<BBBbb5d")
 
 _BLOCKS = 15  # a side: dupeGuru's
 _TOLERANCE = 10.0  # levels that JPEG and resizing change beyond what is near
 _CHROMA_TOLERANCE = 9.0
+_SMEARED = 0.25  # of an edge's height, more that it may be off: thin lines lose some of it
 _GLASS_TOLERANCE = 40.0
 _EDGE = 14.0  # levels within 3 × 3 pixels; less is no drawing
 _LEAST_DRAWN = 40  # px of 128 × 128; with less nothing can be said
-_SPECK = 40.0  # weight of one patch (`_patches`) that differs by chance: a thin line, smeared
+_SPECK = 20.0  # weight of one patch (`_patches`) that differs by chance: a thin line, smeared
 _PER_CENT = 2.5  # of match, for each hundredth of the drawing that differs
 _LOWEST = 40.0  # per cent of match; less alike is of no use to anybody
 _MONO = 2.5  # levels of chroma
@@ -49,7 +50,8 @@ class Pair:
 
     match: per cent on dupeGuru's scale, less than 100; 100 − the mean of |ΔR| + |ΔG| + |ΔB| over
     15 × 15 blocks where both show the same, and less when edges differ. turn: of the second.
-    box: where it lies on the first. marked: +1 when the second has something drawn over, −1 the first.
+    box: where it lies on the first. marked: +1 when the second has something drawn over, −1 the first;
+    grey: in the same way, the one whose colours were taken out.
     """
 
     match: float
@@ -58,6 +60,7 @@ class Pair:
     change: Change = ""
     share: Share = ""
     marked: int = 0
+    grey: int = 0
 
 
 def compare(one: Planes, two: Planes, turn: int, box: int = -1) -> Pair | None:
@@ -67,7 +70,7 @@ def compare(one: Planes, two: Planes, turn: int, box: int = -1) -> Pair | None:
         return None
     if box < 0:
         found = _judged(one, other, WHOLE, turn)
-        if found is not None and not found.share and found.match >= 97:
+        if found is not None and found.share != "variant" and found.match >= 95:
             return found
         start = WHOLE
     else:
@@ -90,6 +93,7 @@ def packed(pair: Pair | None) -> bytes:
         _CHANGES.index(pair.change),
         _SHARES.index(pair.share),
         pair.marked,
+        pair.grey,
         pair.match,
         *(box.left, box.top, box.right, box.bottom),
     )
@@ -100,8 +104,8 @@ def unpacked(data: bytes) -> Pair | None:
     if data == b"-":
         return None
     try:
-        turn, change, share, marked, match, *edges = _KEPT.unpack(data)
-        return Pair(match, turn, Box(*edges), _CHANGES[change], _SHARES[share], marked)
+        turn, change, share, marked, grey, match, *edges = _KEPT.unpack(data)
+        return Pair(match, turn, Box(*edges), _CHANGES[change], _SHARES[share], marked, grey)
     except (struct.error, IndexError) as error:
         raise ValueError("a kept comparison is damaged") from error
 
@@ -132,12 +136,13 @@ def _judged(one: Planes, two: Planes, box: Box, turn: int) -> Pair | None:
         return None
     found = _pair(a, b, box, turn, "")
     # As a piece of another picture only without a change of colours: too much would fit by chance.
-    if (found is None or found.share or found.match < 95) and box.is_whole:
+    if (found is None or (not found.share and found.match < 95)) and box.is_whole:
         x, y, change = _same_colours(a, b)
         again = _pair(x, y, box, turn, change) if change else None
         # With other colours it is a copy or nothing: as a variant, anything of its pose would do.
-        if again is not None and not again.share and (found is None or again.match > found.match):
-            return again
+        better = again is not None and (found is None or again.match > found.match)
+        if again is not None and better and again.share != "variant":
+            return replace(again, grey=0 if change != "greyed" else 1 if _is_mono(b) else -1)
     return found
 
 
@@ -179,7 +184,8 @@ def _unexplained(a: Floats, b: Floats, tolerance: float) -> tuple[Floats, Mask]:
 
     (low_a, high_a), (low_b, high_b) = _range(a), _range(b)
     off = np.maximum(np.maximum(low_b - a, a - high_b), np.maximum(low_a - b, b - high_a))
-    return np.maximum(off - tolerance, 0), np.maximum(high_a - low_a, high_b - low_b) > _EDGE
+    contrast = np.maximum(high_a - low_a, high_b - low_b)
+    return np.maximum(off - tolerance - _SMEARED * contrast, 0), contrast > _EDGE
 
 
 def _range(layer: Floats) -> tuple[Floats, Floats]:
@@ -328,14 +334,10 @@ def _drawn_more(a: Floats, b: Floats, differs: Mask) -> int:
     """+1 when the second has more edges where they differ, −1 when the first has."""
     import numpy as np
 
-    rows, columns = np.nonzero(differs)
-    place = np.s_[
-        max(0, rows.min() - 1) : rows.max() + 2, max(0, columns.min() - 1) : columns.max() + 2
-    ]
     first, second = (
         float(
-            np.abs(np.diff(layer[place], axis=1)).sum()
-            + np.abs(np.diff(layer[place], axis=0)).sum()
+            np.abs(np.diff(layer, axis=1))[differs[:, 1:]].sum()
+            + np.abs(np.diff(layer, axis=0))[differs[1:]].sum()
         )
         for layer in (a, b)
     )
