@@ -11,6 +11,7 @@ from lorabake.concepts.balance import (
     Verdict,
     best_balance,
     guides_balance,
+    repeats_only,
     worst_first,
 )
 from lorabake.concepts.pile import Sorting
@@ -100,15 +101,19 @@ def propose(
     verdicts: Mapping[str, Verdict] | None = None,
     resolution: int = 1024,
     most_seen: int | None = None,
+    keep_all: bool = False,
 ) -> Proposal:
     """tolerance: of the spread, for the fewest pictures lost; None for the guide's way.
 
-    verdicts: id → what speaks against a picture, counted instead of the plain one. Regularisation
-    folders and the pile are left as they are.
+    keep_all: only repeats change, whatever spread that leaves. verdicts: id → what speaks against a
+    picture, counted instead of the plain one. Regularisation folders and the pile are left as they
+    are.
     """
     concepts = [one for one in sorting.concepts if not one.is_reg]
     counts = [len(one.images) for one in concepts]
-    if tolerance is None:
+    if keep_all:
+        balance = repeats_only(counts)
+    elif tolerance is None:
         balance = guides_balance(counts)
     else:
         balance = best_balance(counts, tolerance, most_seen=most_seen)

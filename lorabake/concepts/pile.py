@@ -111,6 +111,14 @@ class Sorting:
 def look_at(root: Path, *, index: Index | None = None, caption_extension: str = ".txt") -> Sorting:
     """Read a data set with its pile. DatasetError when there is no such folder."""
     dataset = scan_dataset(root, index=index, caption_extension=caption_extension)
+    return sorting_of(dataset, index=index, caption_extension=caption_extension)
+
+
+def sorting_of(
+    dataset: Dataset, *, index: Index | None = None, caption_extension: str = ".txt"
+) -> Sorting:
+    """The same for a data set that was scanned already: only the pile is looked for."""
+    root = dataset.root
     sources = Sources.open(root).names()
     concepts = tuple(one for one in dataset.concepts if one.folder != root)
     pictures = [

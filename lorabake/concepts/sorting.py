@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from lorabake.concepts.pile import Picture
@@ -28,8 +28,10 @@ __all__ = [
     "assign",
     "assign_groups",
     "folder_for",
+    "one_tag",
     "set_repeats",
     "set_trigger",
+    "triggered",
     "write_triggers",
 ]
 
@@ -79,7 +81,7 @@ def write_triggers(
     writes: list[Write] = []
     skipped: list[tuple[str, str]] = []
     for concept, trigger in triggers.items():
-        own = _one_tag(trigger)
+        own = one_tag(trigger)
         for image in concept.images:
             path = caption_path(image.path, extension)
             place = path.absolute().relative_to(root.absolute()).as_posix()
@@ -96,7 +98,8 @@ def write_triggers(
     return Outcome(done.operation, done.changed, (*skipped, *done.skipped))
 
 
-def _one_tag(trigger: str) -> str:
+def one_tag(trigger: str) -> str:
+    """A trigger as it is written into captions; DatasetError when it is none."""
     tags = parse_caption(trigger).tags
     if len(tags) != 1:
         raise DatasetError(
@@ -105,9 +108,13 @@ def _one_tag(trigger: str) -> str:
     return tags[0]
 
 
+def triggered(tags: Sequence[str], trigger: str, others: Collection[str]) -> tuple[str, ...]:
+    """A caption's tags with the trigger in front and no other one. others: keys of `tag_key`."""
+    own = tag_key(trigger)
+    return (trigger, *(tag for tag in tags if tag_key(tag) not in others and tag_key(tag) != own))
+
+
 def _with_trigger(text: str, trigger: str, others: set[str]) -> str:
     tags = parse_caption(text).tags
-    own = tag_key(trigger)
-    rest = [tag for tag in tags if tag_key(tag) not in others and tag_key(tag) != own]
-    wanted = (trigger, *rest)
+    wanted = triggered(tags, trigger, others)
     return text if wanted == tags else with_tags(text, wanted)

@@ -133,6 +133,12 @@ def switch_overlay(project: Project, name: str, on: bool) -> Chosen:
     rivals = _rivals(name) if on else ()
     rest = [other for other in before.overlays if other != name and other not in rivals]
     overlays = in_order([*rest, name] if on else rest)
+    recipe = laid_over(before, overlays)
+    return write_chosen(project, before.preset, overlays, recipe, undoable=True)
+
+
+def laid_over(before: Chosen, overlays: Sequence[str]) -> Recipe:
+    """The recipe with these overlays instead of the present ones; see `switch_overlay`."""
     old, new = before.base, compose(before.preset, overlays)
     decided = set(differences(old, new))
     if "optimizer.type" in decided:
@@ -140,10 +146,9 @@ def switch_overlay(project: Project, name: str, on: bool) -> Chosen:
     changes = {key: value for key, value in before.changes.items() if key not in decided}
     texts = {key: text for key, text in before.texts.items() if key not in ("title", "description")}
     try:
-        recipe = with_changes(new, changes, texts)
+        return with_changes(new, changes, texts)
     except RecipeError:  # a change of the user's does not go together with it
-        recipe = new
-    return write_chosen(project, before.preset, overlays, recipe, undoable=True)
+        return new
 
 
 def _rivals(name: str) -> tuple[str, ...]:

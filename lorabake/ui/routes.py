@@ -20,7 +20,16 @@ from starlette.routing import Route
 
 from lorabake import __version__
 from lorabake.core.errors import LorabakeError
-from lorabake.ui import bakes, curate_erase, dup_bin, exchanging, grab_seen, grids, improve_close
+from lorabake.ui import (
+    bakes,
+    concept_view,
+    curate_erase,
+    dup_bin,
+    exchanging,
+    grab_seen,
+    grids,
+    improve_close,
+)
 from lorabake.ui.place import place
 from lorabake.ui.uploads import upload
 
@@ -152,11 +161,11 @@ async def _file(
 
 
 def _small(project: str, sha: str, side: int) -> Path:
-    shelf = place().shelf(project)
-    found = shelf.by_sha.get(sha)
-    if found is None:
+    found = place().shelf(project).by_sha.get(sha)
+    path = found.path if found else concept_view.file_of(place().project(project), sha)
+    if path is None:
         raise LorabakeError("This picture is no longer there.")
-    return place().index.thumbnail(found.path, side)
+    return place().index.thumbnail(path, side)
 
 
 def routes() -> list[Route]:

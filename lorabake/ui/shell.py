@@ -13,6 +13,7 @@ import gradio as gr
 
 from lorabake.ui import (
     baking,
+    concepts,
     curating,
     duplicates,
     editor,
@@ -39,6 +40,7 @@ SECTIONS: tuple[ModuleType, ...] = (
     tagging,
     processing,
     editor,
+    concepts,
     oven,
     baking,
     ready,
