@@ -109,7 +109,8 @@ def sample_latents(
 class Denoiser:
     """The model's guess of the picture at a noise level, the prompt weighed against the negative.
 
-    Both are asked in one batch: [negative row, prompt row].
+    Both are asked in one batch, [negative row, prompt row], or one after the other where one of
+    them is longer: filling up the shorter would change the picture.
     """
 
     def __init__(
@@ -126,20 +127,22 @@ class Denoiser:
         self.guided = cfg != 1
         self.time_of = Timesteps(model.alphas_cumprod)
         self.predicts_v = model.prediction == "v"
-        both = [negative, conditioning] if self.guided else [conditioning]
-        self.batch = count * len(both)
-        self.conditioning = type(conditioning)(
-            *(torch.cat([_rows(row, count) for row in rows]) for rows in zip(*both, strict=True))
-        )
+        sides = [negative, conditioning] if self.guided else [conditioning]
+        rows = [type(side)(*(_rows(part, count) for part in side)) for side in sides]
+        if len({side.context.shape[1] for side in rows}) == 1:
+            rows = [type(conditioning)(*map(torch.cat, zip(*rows, strict=True)))]
+        self.asked = rows
+        self.batch = count * len(sides) // len(rows)
         self.time_ids = model.time_ids(
             [size] * self.batch, [(0, 0)] * self.batch, [size] * self.batch
         )
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         unit = x / math.hypot(sigma, 1)  # the size the model was trained on
-        noisy = torch.cat([unit, unit]) if self.guided else unit
+        noisy = unit if self.batch == len(unit) else torch.cat([unit, unit])
         times = torch.full((self.batch,), self.time_of(sigma), device=x.device)
-        predicted: Tensor = self.model.predict(noisy, times, self.conditioning, self.time_ids)
+        answers = [self.model.predict(noisy, times, one, self.time_ids) for one in self.asked]
+        predicted = torch.cat(answers)
         if self.guided:
             without, with_prompt = predicted.chunk(2)
             predicted = without + self.cfg * (with_prompt - without)

@@ -1,43 +1,77 @@
-"""What is written into the fields "Epochs" and "Weights": lists and ranges as in X/Y/Z plot.
+"""What can be compared along X, Y and Z: one row for each kind of axis.
 
-`7,10`   `7-10`   `1-5 (+2)`   `10-5 (-3)`   `0.5-1.0 [6]`   `0.5-1.0(+0.1)`
 The guide's own strings mean what they say there: `-10, -09, -08` and `1.0>, 0.9>, 0.8>`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from lorabake.core.errors import GridError
+from lorabake.core.registry import unknown_name
+from lorabake.engine.sampler_names import SAMPLER_NAMES
+from lorabake.grid.shot import Shot
+from lorabake.grid.tags import MAX_WEIGHT, renamed, reweighted
+from lorabake.grid.values import number, parse_values, parse_words, short_number
 
-MAX_VALUES = 100
-MAX_TEXT = 2000  # characters
-MAX_WEIGHT = 10.0
+MAX_SEED = 2**32 - 1
+MAX_STEPS = 150
+MAX_CFG = 30.0
+MAX_CLIP_SKIP = 12
 
-_NUMBER = r"[+-]?\d{1,6}(?:\.\d{1,8})?"
-_RANGE = re.compile(
-    rf"({_NUMBER})\s*-\s*({_NUMBER})\s*(?:\(\s*([+-]\s*\d{{1,6}}(?:\.\d{{1,8}})?)\s*\)|\[\s*(\d{{1,6}})\s*\])?"
-)
-_DIGITS = 8  # as X/Y/Z plot rounds
+Put = Callable[[Shot, str, Sequence[str]], Shot]
 
 
-def parse_values(text: str, *, what: str = "values") -> list[float]:
-    """The numbers a text lists, in its order, each once.
+@dataclass(frozen=True)
+class Known:
+    """What an axis's values are looked up in.
 
-    what: the field's name for the sentence. Raises GridError for what is no number or range, for
-    an endless range, and for more than 100 values.
+    files: names of the run's LoRA files that a text of epochs lists. size: a text to "832x1216".
+    base: the name of a base model, checked. Each raises a sentence for what is not there.
     """
-    if len(text) > MAX_TEXT:
-        raise GridError(f"The {what} are too long to be a list of numbers.")
-    values: dict[float, None] = {}
-    for piece in text.replace("\n", ",").split(","):
-        if not piece.strip():
-            continue
-        values.update(dict.fromkeys(_piece(piece.strip(), what)))
-        if len(values) > MAX_VALUES:
-            raise _too_many(what)
-    return list(values)
+
+    files: Callable[[str], list[str]]
+    size: Callable[[str], str]
+    base: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class AxisKind:
+    """A kind of axis. name: on screen and on the sheet; also: what else it may be called.
+
+    webui: the type of X/Y/Z plot that makes the same pictures. cost: of going from one value to the
+    next; the dearest is changed least often. read: a text to values, as they are shown. put: a
+    picture with one value, given the names of the run's files; None for what replaces text.
+    bare: labels are the value alone.
+    """
+
+    name: str
+    webui: str
+    cost: float
+    read: Callable[[str, Known], list[str]]
+    put: Put | None
+    also: tuple[str, ...] = ()
+    bare: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a grid. kind: the name of its AxisKind. fixed: a seed of -1 was drawn here."""
+
+    kind: str
+    values: tuple[str, ...]
+    fixed: bool = False
+
+    @property
+    def row(self) -> AxisKind:
+        return axis_kind(self.kind)
+
+    def label(self, value: str) -> str:
+        """As on the sheet: the text itself, or "Steps: 20"."""
+        return value if self.row.bare else f"{self.row.name}: {value}"
 
 
 def parse_weights(text: str) -> list[float]:
@@ -71,54 +105,172 @@ def choose_epochs(text: str, available: Sequence[int]) -> list[int]:
     return [int(value) for value in values]
 
 
-def _piece(piece: str, what: str) -> list[float]:
-    if re.fullmatch(_NUMBER, piece):
-        return [round(float(piece), _DIGITS)]
-    match = _RANGE.fullmatch(piece)
-    if not match:
-        raise GridError(
-            f"{piece[:40]!r} in the {what} is neither a number nor a range. "
-            "Write for example 7,10 or 0.5-1.0 (+0.1)."
-        )
-    first, last, step, count = match.groups()
-    if count is not None:
-        return _spread(float(first), float(last), int(count), what)
-    return _stepped(first, last, step, what)
+def read_axis(kind: str, text: str, known: Known) -> Axis:
+    """An axis from its type and the text of its values."""
+    row = axis_kind(kind)
+    values = row.read(text, known)
+    if not values:
+        raise GridError(f"{row.name} has no values. Write some, or leave the axis out.")
+    return Axis(row.name, tuple(values), row.name == "Seed" and "-1" in text)
 
 
-def _spread(first: float, last: float, count: int, what: str) -> list[float]:
-    """`count` evenly spread values; whole numbers stay whole."""
-    if not 1 <= count <= MAX_VALUES:
-        raise _too_many(what)
-    whole = first.is_integer() and last.is_integer() and abs(last - first) >= count - 1
-    values = [first + (last - first) * n / max(count - 1, 1) for n in range(count)]
-    return [round(value, 0 if whole else _DIGITS) for value in values]
+def axis_kind(name: str) -> AxisKind:
+    """By its name on screen, by X/Y/Z plot's, or by a short one; upper case does not matter."""
+    wanted = " ".join(name.split()).casefold()
+    for row in AXES:
+        if wanted in (row.name.casefold(), *row.also):
+            return row
+    raise GridError(unknown_name("axis", name, tuple(row.name for row in AXES)))
 
 
-def _stepped(first: str, last: str, step: str | None, what: str) -> list[float]:
-    """From `first` to `last`, both ends counted; without a step by one unit of the last digit."""
-    start, end = float(first), float(last)
-    if step is None:
-        digits = max(len(text.partition(".")[2]) for text in (first, last))
-        stride = 10.0**-digits * (1 if end >= start else -1)
-    else:
-        stride = float(step.replace(" ", ""))
-    if stride == 0 or (end - start) * stride < 0:
-        raise GridError(
-            f"In the {what}, steps of {stride:+g} never lead from {first} to {last}. "
-            f"Write {first}-{last} ({-stride or 1:+g})."
-        )
-    count = int((end - start) / stride + 1e-6) + 1
-    if count > MAX_VALUES:
-        raise _too_many(what)
-    return [round(start + stride * number, _DIGITS) for number in range(count)]
+# --- reading --------------------------------------------------------------------------------------
 
 
-def _too_many(what: str) -> GridError:
-    return GridError(f"More than {MAX_VALUES} {what} do not fit on one sheet. Choose fewer.")
+def _whole(what: str, low: int, high: int) -> Callable[[str, Known], list[str]]:
+    def read(text: str, _known: Known) -> list[str]:
+        values = parse_values(text, what=what)
+        for value in values:
+            if not value.is_integer() or not low <= value <= high:
+                raise GridError(f"{value:g} is none of the {what}, which go from {low} to {high}.")
+        return [str(int(value)) for value in values]
+
+    return read
+
+
+def _seeds(text: str, known: Known) -> list[str]:
+    """-1 is any seed, as everywhere; it is drawn now, so that the grid can be made again."""
+    read = _whole("seeds", -1, MAX_SEED)
+    return [str(secrets.randbelow(2**32)) if seed == "-1" else seed for seed in read(text, known)]
+
+
+def _guidance(text: str, _known: Known) -> list[str]:
+    values = parse_values(text, what="CFG scales")
+    for value in values:
+        if not 1 <= value <= MAX_CFG:
+            raise GridError(f"A CFG scale of {value:g} is not between 1 and {MAX_CFG:g}.")
+    return [number(value) for value in values]
+
+
+def _samplers(text: str, _known: Known) -> list[str]:
+    chosen = []
+    for word in filter(None, parse_words(text, what="samplers")):
+        found = [name for name in SAMPLER_NAMES if name.casefold() == word.casefold()]
+        if not found:
+            raise GridError(unknown_name("sampler", word, SAMPLER_NAMES))
+        chosen.append(found[0])
+    return chosen
+
+
+def _each(look: Callable[[Known], Callable[[str], str]]) -> Callable[[str, Known], list[str]]:
+    def read(text: str, known: Known) -> list[str]:
+        return [look(known)(word) for word in filter(None, parse_words(text))]
+
+    return read
+
+
+def _prompts(text: str, _known: Known) -> list[str]:
+    return [word for word in parse_words(text, what="prompts") if word]
+
+
+# --- the list -------------------------------------------------------------------------------------
+
+PROMPT_SR, PROMPT, EPOCH, WEIGHT = "Prompt S/R", "Prompt", "Epoch", "Weight"
+
+
+def _put_size(shot: Shot, value: str, _names: Sequence[str]) -> Shot:
+    width, _, height = value.partition("x")
+    return replace(shot, width=int(width), height=int(height))
+
+
+AXES = (
+    AxisKind(
+        "Base model",
+        "Checkpoint name",
+        1.0,
+        _each(lambda known: known.base),
+        lambda shot, value, _: replace(shot, base=value),
+        ("base", "model", "checkpoint", "checkpoint name"),
+    ),
+    AxisKind(
+        EPOCH,
+        PROMPT_SR,
+        0.5,
+        lambda text, known: known.files(text),
+        lambda shot, value, names: replace(shot, prompt=renamed(shot.prompt, names, value)),
+        ("epochs", "lora"),
+    ),
+    AxisKind(
+        "Size",
+        "Size",
+        0.3,
+        _each(lambda known: known.size),
+        _put_size,
+    ),
+    AxisKind(
+        PROMPT,
+        PROMPT_SR,
+        0.2,
+        _prompts,
+        lambda shot, value, _: replace(shot, prompt=value),
+        ("prompts",),
+        bare=True,
+    ),
+    AxisKind(
+        PROMPT_SR, PROMPT_SR, 0.2, lambda text, _: parse_words(text), None, ("s/r", "sr"), bare=True
+    ),
+    AxisKind(
+        "Clip skip",
+        "Clip skip",
+        0.2,
+        _whole("clip skips", 1, MAX_CLIP_SKIP),
+        lambda shot, value, _: replace(shot, clip_skip=int(value)),
+        ("clip_skip",),
+    ),
+    AxisKind(
+        "Sampler",
+        "Sampler",
+        0.1,
+        _samplers,
+        lambda shot, value, _: replace(shot, sampler=value),
+        ("samplers",),
+    ),
+    AxisKind(
+        "Steps",
+        "Steps",
+        0.1,
+        _whole("steps", 1, MAX_STEPS),
+        lambda shot, value, _: replace(shot, steps=int(value)),
+    ),
+    AxisKind(
+        "CFG scale",
+        "CFG Scale",
+        0.1,
+        _guidance,
+        lambda shot, value, _: replace(shot, cfg=float(value)),
+        ("cfg",),
+    ),
+    AxisKind(
+        WEIGHT,
+        PROMPT_SR,
+        0.0,
+        lambda text, _: [number(weight) for weight in parse_weights(text)],
+        lambda shot, value, names: replace(
+            shot, prompt=reweighted(shot.prompt, names, float(value))
+        ),
+        ("weights",),
+    ),
+    AxisKind(
+        "Seed",
+        "Seed",
+        0.0,
+        _seeds,
+        lambda shot, value, _: replace(shot, seed=int(value)),
+        ("seeds",),
+    ),
+)
 
 
 def _spoken(numbers: Sequence[int]) -> str:
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return f"{numbers[0]} to {numbers[-1]}"
-    return ", ".join(map(str, numbers))
+    return ", ".join(map(short_number, numbers))

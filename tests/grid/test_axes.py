@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorabake.core.errors import GridError
-from lorabake.grid.axes import choose_epochs, parse_values, parse_weights
+from lorabake.grid.axes import choose_epochs, parse_weights
+from lorabake.grid.values import parse_values
 
 
 @pytest.mark.parametrize(

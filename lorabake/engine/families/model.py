@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from lorabake.engine.families import prompts
+from lorabake.core.errors import WorkspaceError
+from lorabake.core.files import read_json
+from lorabake.engine.families import prompts, weighted
 from lorabake.engine.families.family import Prediction
 from lorabake.engine.families.prompts import Conditioning, KeptChunks
 from lorabake.engine.noise import zero_terminal_snr
@@ -116,15 +118,37 @@ class Model:
         clip_skip: SD 1.5 listens to its text encoder's n-th layer from the end; SDXL always to the
         last but one. Gradients flow into the text encoders where they ask for any.
         """
+        return prompts.encode(captions, self._encoders(clip_skip), max_token_length, self._kept)
+
+    def encode_weighted(
+        self, prompt: str, clip_skip: int = 1, *, negative: bool = False
+    ) -> Conditioning:
+        """Encode one prompt as web UIs do for pictures: weights, BREAK, chunks cut at commas.
+
+        negative: SDXL hears nothing at all, not even an empty text, where it is empty.
+        """
+        encoded = weighted.encode_weighted(prompt, self._encoders(clip_skip))
+        if negative and not prompt and self.family == "sdxl" and self.silent_when_empty:
+            return Conditioning(*(torch.zeros_like(part) for part in encoded))
+        return encoded
+
+    def _encoders(self, clip_skip: int) -> list[prompts.Encoder]:
         if self.family == "sd15":
-            encoder = prompts.Encoder(self.tokenizer, self.text_encoder, clip_skip, normed=True)
-            return prompts.encode(captions, [encoder], max_token_length, self._kept)
+            return [prompts.Encoder(self.tokenizer, self.text_encoder, clip_skip, normed=True)]
         assert self.tokenizer_2 is not None
-        encoders = [
+        return [
             prompts.Encoder(self.tokenizer, self.text_encoder, 2),
             prompts.Encoder(self.tokenizer_2, self.text_encoder_2, 2, pooled=True),
         ]
-        return prompts.encode(captions, encoders, max_token_length, self._kept)
+
+    @property
+    def silent_when_empty(self) -> bool:
+        """Whether an empty negative prompt is all zeros: for SDXL, unless its folder says no."""
+        try:
+            index = read_json(self.base_path / "model_index.json")
+        except (OSError, WorkspaceError):
+            return True  # a single file, which says nothing of it
+        return not isinstance(index, dict) or bool(index.get("force_zeros_for_empty_prompt", True))
 
     def time_ids(
         self,

@@ -127,16 +127,16 @@ def _run(encoder: Encoder, ids: Tensor, kept: KeptChunks | None) -> Encoded:
         known = kept.get(
             encoder.module,
             (encoder.skip, encoder.normed, encoder.pooled),
-            lambda: _forward(encoder, empty[None]),
+            lambda: forward(encoder, empty[None]),
         )
     if known is None:
         different, places = torch.unique(rows, dim=0, return_inverse=True)
-        made = _forward(encoder, different)
+        made = forward(encoder, different)
     else:
         different, others = torch.unique(rows[~is_empty], dim=0, return_inverse=True)
         places = torch.zeros(len(rows), dtype=torch.long)  # 0: the empty chunk, put in front
         places[~is_empty] = others + 1
-        made = known.followed_by(_forward(encoder, different)) if len(different) else known
+        made = known.followed_by(forward(encoder, different)) if len(different) else known
     places = places.to(made.states.device)
     first = places.view(ids.shape[:2])[:, 0]
     return Encoded(made.states[places].unflatten(0, ids.shape[:2]), made.pooled[first])
@@ -147,7 +147,7 @@ def _empty_chunk(tokenizer: CLIPTokenizer) -> Tensor:
     return torch.tensor([START_ID, END_ID, *[int(tokenizer.pad_token_id)] * CHUNK])
 
 
-def _forward(encoder: Encoder, ids: Tensor) -> Encoded:
+def forward(encoder: Encoder, ids: Tensor) -> Encoded:
     """Chunks (N, 77) through an encoder: states (N, 77, W), pooled (N, P)."""
     module: Any = encoder.module
     ids = ids.to(next(module.parameters()).device)
