@@ -7,6 +7,8 @@ from typing import Any
 
 from lorabake.collect.own import Added, add_own
 from lorabake.core.errors import DatasetError
+from lorabake.core.workspace import Project
+from lorabake.recipe.share import MOST_GENERATED, generated_share
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.place import place
 from lorabake.ui.uploads import batch_folder
@@ -42,14 +44,31 @@ def lb_grab_own(data: dict[str, Any]) -> dict[str, Any]:
         for batch in batches:
             shutil.rmtree(batch, ignore_errors=True)
         place().forget(project.name)
+    return added_view(added, folder, project)
+
+
+def added_view(added: Added, folder: str, project: Project) -> dict[str, Any]:
+    """What came in, how to take it back, and what was left out."""
     return {
         "said": added_text(added, folder),
         "saved": len(added.saved),
         "generated": added.generated,
+        "share": share_text(project) if added.generated else "",
         "operation": added.outcome.operation.id if added.outcome.operation else None,
         "skipped": [sentence for _, sentence in added.skipped[:MAX_NAMED]],
         "left_out": len(added.skipped),
     }
+
+
+def share_text(project: Project) -> str:
+    """How much of an epoch a model painted, and whether that is much."""
+    share = generated_share(place().shelf(project.name).dataset)
+    said = f"Generated pictures are {share.percent:.0f} % of what an epoch shows"
+    if share.is_over():
+        return (
+            f"{said}, more than {MOST_GENERATED} %: keep the best of them, or lower their repeats."
+        )
+    return f"{said}."
 
 
 def added_text(added: Added, folder: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lorabake.ui import bakes, grids
+from lorabake.ui import again, bakes, grab_do, grids
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
@@ -24,9 +24,13 @@ def build(desk: Desk) -> None:
         grids.lb_grid,
         bakes.lb_stop,
         bakes.lb_resume,
+        again.lb_again_look,
+        again.lb_again,
+        grab_do.lb_grab_undo,
     )
-    board = part("ready", calls=calls, elem_id="lb-ready")
+    board = part("ready", calls=calls, scripts=("again_review", "again"), elem_id="lb-ready")
     desk.project.change(look, desk.project, board, show_progress="hidden")
+    board.changed(now, None, desk.dataset, show_progress="hidden")
 
 
 def look(project: str | None) -> dict[str, str]:

@@ -356,6 +356,9 @@ def test_own_pictures_and_zips_come_in_marked(place: Place, tmp_path: Path) -> N
     ]
     answer = ask(grab_own.lb_grab_own, batches=batches, folder="kafka", repeats=3)
     assert answer["said"] == "Added 2 pictures to kafka, 1 of them AI-generated."
+    assert answer["share"].startswith(
+        "Generated pictures are 50 % of what an epoch shows, more than 3"
+    )
     assert answer["left_out"] == 2
     assert any("web page" in sentence for sentence in answer["skipped"])
     assert [name for name in names(place) if name.endswith(".txt")] == [

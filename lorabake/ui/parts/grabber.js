@@ -215,7 +215,7 @@ function ownDone(answer) {
   const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: "Undo", onclick: () => { own.clear(); act("undo", answer); } });
   const seen = answer.generated > 0 && h("button.lb-quiet", { type: "button", text: "Show the generated ones", onclick: () => { tell("filter", "source:generated"); go("editor"); } });
   const left = answer.left_out > 0 && h("details", {}, h("summary", { text: `${plural(answer.left_out, "file")} left out, and why` }), ...answer.skipped.map((text) => h("p.lb-muted", { text })));
-  return h("div", {}, remark(answer.saved ? "ok" : "warn", answer.said, { extra: [back, seen] }), left);
+  return h("div", {}, remark(answer.saved ? "ok" : "warn", [answer.said, answer.share && `${answer.share} Look at each: hands, eyes, accuracy to the character; what fails goes to the bin.`].filter(Boolean).join(" "), { extra: [back, seen] }), left);
 }
 /** Pictures came or went: everybody looks again. */
 function changed() {

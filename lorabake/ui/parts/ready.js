@@ -1,4 +1,5 @@
-// The request, and the grid that fills itself: epochs down, weights across. Click a cell to see it large.
+// The request, and the grid that fills itself: epochs down, weights across. Click a cell to see it large,
+// tick it to bake again with it.
 let project = "", about = null, run = "", grid = "", view = null, drawn = "", focus = [0, 0], counting = null;
 
 const inputs = {};
@@ -16,9 +17,16 @@ const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Pictures r
 const trouble = h("div");
 const prompt = h("p.lb-mono.lb-muted.lb-prompt");
 const table = h("div.lb-grid-frame", { tabindex: "-1" });
+const ticked = new Set(); // names of cells
+const bakeAgain = makeAgain({
+  server, where: () => ({ project, run, grid: view.name }), picture: (name, kind) => address(name, kind),
+  label: (name) => label(view.cells.find((cell) => cell[2] === name)),
+  onUntick: (names) => { for (const name of names) ticked.delete(name); drawTicks(); },
+  onAdded: () => { trigger("changed"); tell("captions", { project }); tell("nudge"); },
+});
 const board = h("div.lb-board", { hidden: true },
   h("div.lb-line", {}, h("label.lb-field.lb-grow", {}, h("span", { text: "Grid" }), grids), stop, resume, sheet),
-  line, meter, trouble, prompt, table);
+  line, meter, trouble, prompt, table, bakeAgain.bar, bakeAgain.root);
 const empty = h("p.lb-muted.lb-hint", { text: "There is no LoRA file yet. Bake one first; the first epoch is enough to begin." });
 const form = h("div.lb-request", { hidden: true },
   h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: "Run" }), chooser)),
@@ -28,6 +36,7 @@ const form = h("div.lb-request", { hidden: true },
 // --- large view ------------------------------------------------------------------------------
 const large = h("img.lb-lightbox-picture", { alt: "" });
 const caption = h("p.lb-lightbox-caption", { role: "status" });
+const best = h("input", { type: "checkbox", "aria-keyshortcuts": "t", onchange: () => pick() });
 const box = h("dialog.lb-lightbox", { "aria-label": "One picture of the grid" },
   h("div.lb-lightbox-frame", {}, large), caption,
   h("div.lb-line.lb-lightbox-keys", {},
@@ -35,6 +44,7 @@ const box = h("dialog.lb-lightbox", { "aria-label": "One picture of the grid" },
     h("button.lb-button", { type: "button", text: "→", "aria-label": "Higher weight", onclick: () => move(0, 1) }),
     h("button.lb-button", { type: "button", text: "↑", "aria-label": "Epoch above", onclick: () => move(-1, 0) }),
     h("button.lb-button", { type: "button", text: "↓", "aria-label": "Epoch below", onclick: () => move(1, 0) }),
+    h("label.lb-check", {}, best, h("span", { text: "Tick (T)" })),
     h("span.lb-muted.lb-lightbox-hint", { text: "Arrows walk, hold Space to compare with weight 0" }), h("span.lb-grow"),
     h("button.lb-button", { type: "button", text: "Close", onclick: () => box.close() })));
 replace(element, empty, form, board, box);
@@ -46,6 +56,8 @@ const label = ([epoch, weight]) => `epoch ${epoch} · weight ${weight}`;
 function show(compare = false) {
   const column = compare ? view.weights.indexOf(0) : focus[1];
   const cell = at(focus[0], column < 0 ? focus[1] : column);
+  best.checked = ticked.has(at(...focus)[2]);
+  best.disabled = !at(...focus)[3];
   if (!cell[3]) { large.removeAttribute("src"); say(caption, `${label(cell)} is not rendered yet`); return; }
   large.src = address(cell[2]);
   large.alt = label(cell);
@@ -66,16 +78,42 @@ function ring() {
   }
 }
 
+/** Take this cell for baking again, or leave it. */
+function pick(y = focus[0], x = focus[1]) {
+  const [, , name, there] = at(y, x);
+  if (!there) return;
+  if (!ticked.delete(name)) ticked.add(name);
+  drawTicks();
+}
+
+function drawTicks() {
+  for (const input of table.querySelectorAll("[data-tick]")) {
+    input.checked = ticked.has(input.dataset.tick);
+    const cell = input.closest("td");
+    cell.classList.toggle("lb-ticked", input.checked);
+    cell.querySelector(".lb-grid-cell").setAttribute("aria-description", input.checked ? "ticked" : "");
+  }
+  best.checked = ticked.has(at(...focus)[2]);
+  bakeAgain.set(view.cells.map((cell) => cell[2]).filter((name) => ticked.has(name)));
+}
+
+function keys(event) {
+  if (event.key.toLowerCase() === "t" && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); pick(); } else arrows(event);
+}
 function arrows(event) {
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   if (event.key in steps) { event.preventDefault(); move(...steps[event.key]); }
 }
-table.addEventListener("keydown", arrows);
-box.addEventListener("keydown", (event) => {
-  arrows(event);
-  if (event.key === " " && !event.repeat) { event.preventDefault(); show(true); }
+table.addEventListener("keydown", keys);
+table.addEventListener("focusin", ({ target }) => {
+  const cell = target.closest("td")?.querySelector("[data-cell]");
+  if (cell) { focus = cell.dataset.cell.split("-").map(Number); ring(); }
 });
-box.addEventListener("keyup", (event) => { if (event.key === " ") { event.preventDefault(); show(); } });
+box.addEventListener("keydown", (event) => {
+  keys(event);
+  if (event.key === " " && !event.repeat && event.target !== best) { event.preventDefault(); show(true); }
+});
+box.addEventListener("keyup", (event) => { if (event.key === " " && event.target !== best) { event.preventDefault(); show(); } });
 box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
 box.addEventListener("close", () => table.querySelector(`[data-cell="${focus.join("-")}"]`)?.focus());
 
@@ -85,17 +123,21 @@ function drawTable() {
   if (key !== drawn) {
     drawn = key;
     focus = [0, 0];
+    ticked.clear();
+    bakeAgain.clear();
     const [w, t] = view.shape;
     replace(table, h("table.lb-cells", { style: `--shape:${w}/${t};--columns:${view.weights.length}` },
       h("thead", {}, h("tr", {}, h("td", { "aria-label": "Epochs and weights" }), ...view.weights.map((weight) => h("th", { scope: "col", text: `weight ${weight}` })))),
       h("tbody", {}, ...view.epochs.map((epoch, y) => h("tr", {}, h("th", { scope: "row" }, h("span", { text: `epoch ${epoch}` })),
         ...view.weights.map((_, x) => h("td", {}, h("button.lb-grid-cell", { type: "button", "data-cell": `${y}-${x}`, "aria-label": label(at(y, x)),
-          onclick: () => { focus = [y, x]; ring(); if (at(y, x)[3]) { show(); box.showModal(); } } }))))))));
+          onclick: () => { focus = [y, x]; ring(); if (at(y, x)[3]) { show(); box.showModal(); } } }),
+          h("label.lb-tick", { hidden: true, title: "Tick to bake again with it (T)" }, h("input", { type: "checkbox", tabindex: "-1", "data-tick": at(y, x)[2], "aria-label": `Tick ${label(at(y, x))}`, onchange: () => pick(y, x) })))))))));
     ring();
   }
   view.cells.forEach((cell, index) => {
     const node = table.querySelector(`[data-cell="${Math.floor(index / view.weights.length)}-${index % view.weights.length}"]`);
     if (cell[3] && !node.firstChild) node.append(h("img", { src: address(cell[2], "small-cell"), alt: label(cell), loading: "lazy", decoding: "async" }));
+    node.nextSibling.hidden = !cell[3];
   });
 }
 
@@ -106,7 +148,7 @@ function drawGrid() {
   const words = {
     running: view.stopping ? "Stopping…" : view.done ? `${view.done} of ${plural(total, "picture")}${view.doing ? ` · ${view.doing}` : ""}` : view.doing || "Getting ready",
     queued: "Waits in the queue.",
-    finished: `${plural(total, "picture")}. Click one to see it large.`,
+    finished: `${plural(total, "picture")}. Click one to see it large; tick the best (T) to bake again with them.`,
     stopped: `Stopped: ${view.done} of ${plural(total, "picture")}.`,
     failed: `Could not be finished: ${view.done} of ${plural(total, "picture")}.`,
     interrupted: `Interrupted: ${view.done} of ${plural(total, "picture")}.`,
