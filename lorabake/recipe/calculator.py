@@ -210,14 +210,23 @@ def what_if(
     seconds_per_step: float | None = None,
 ) -> Calculation:
     """The calculator with some cells changed; nothing is written."""
+    return calculate(
+        with_repeats(dataset, repeats or {}),
+        with_length(recipe, epochs=epochs, batch_size=batch_size),
+        seconds_per_step=seconds_per_step,
+    )
+
+
+def with_length(
+    recipe: Recipe, *, epochs: int | None = None, batch_size: int | None = None
+) -> Recipe:
+    """Other epochs, which then count instead of "Steps instead of epochs", and another batch size."""
     if epochs is not None:
         recipe = with_setting(recipe, "general.epochs", epochs)
         recipe = with_setting(recipe, "general.max_train_steps", 0)
     if batch_size is not None:
         recipe = with_setting(recipe, "general.batch_size", batch_size)
-    return calculate(
-        with_repeats(dataset, repeats or {}), recipe, seconds_per_step=seconds_per_step
-    )
+    return recipe
 
 
 def ways_to(dataset: Dataset, recipe: Recipe, steps: int, *, limit: int = 3) -> list[Way]:

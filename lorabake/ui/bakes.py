@@ -141,6 +141,7 @@ def _readiness(project: Project) -> dict[str, Any]:
         return {"blocked": str(error)}
     return {
         "blocked": stops[0] if stops else "",
+        "looks": sum(remark.level != "hint" for remark in remarks),
         "epochs": recipe.general.epochs,
         "steps": steps,
         "recipe": recipe.title,

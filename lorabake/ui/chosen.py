@@ -68,10 +68,12 @@ def write_chosen(
     recipe: Recipe,
     *,
     undoable: bool = False,
+    renamed: Mapping[str, int] | None = None,
 ) -> Chosen:
     """Keep a recipe as changes to a preset and overlays.
 
     undoable: a step that replaces much at once; `undo` goes back to what was before it.
+    renamed: folders whose repeats that step changed, with those before.
     """
     if preset not in preset_names():
         raise RecipeError("This preset is no longer there. Choose another one.")
@@ -87,20 +89,33 @@ def write_chosen(
         "texts": texts,
     }
     if undoable:
-        values["undo"] = _record(project.read_settings())
+        values["undo"] = {**_record(project.read_settings()), "repeats": dict(renamed or {})}
     update_settings(project, **values)
     return chosen
 
 
-def undo(project: Project) -> Chosen:
-    """What was chosen before the last step that replaced much; this one can be undone again."""
+def undo(project: Project, renamed: Mapping[str, int] | None = None) -> Chosen:
+    """What was chosen before the last step that replaced much; this one can be undone again.
+
+    renamed: as in `write_chosen`, for the folders that were renamed back.
+    """
     settings = project.read_settings()
     before = settings.get("undo")
     if not isinstance(before, dict):
         raise RecipeError("There is nothing to go back to.")
     kept = {name: value for name, value in settings.items() if name not in _RECORD}
-    project.write_settings({**kept, **_record(before), "undo": _record(settings)})
+    again = {**_record(settings), "repeats": dict(renamed or {})}
+    project.write_settings({**kept, **_record(before), "undo": again})
     return read_chosen(project)
+
+
+def repeats_before(project: Project) -> dict[str, int]:
+    """Folders whose repeats the step changed that `undo` would undo, with those before it."""
+    before = project.read_settings().get("undo")
+    if not isinstance(before, dict):
+        raise RecipeError("There is nothing to go back to.")
+    told = _table(before.get("repeats"))
+    return {str(folder): times for folder, times in told.items() if type(times) is int}
 
 
 def change(project: Project, key: str, value: Any) -> Chosen:

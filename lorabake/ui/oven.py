@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lorabake.ui import exchanging, pictures, planned, recipes, shelves
+from lorabake.ui import exchanging, foreseen, numbers, planned, recipes, shelves
+from lorabake.ui.bakes import readiness
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
@@ -31,10 +32,22 @@ def build(desk: Desk) -> None:
             exchanging.lb_leave,
             exchanging.lb_cautions,
         ),
-        scripts=("exchange",),
+        scripts=("changes", "exchange"),
         elem_id="lb-choice",
     )
-    plan = part("plan", calls=(planned.lb_plan, pictures.lb_repeats), elem_id="lb-plan")
+    plan = part(
+        "plan",
+        calls=(
+            planned.lb_plan,
+            numbers.lb_numbers,
+            numbers.lb_use_numbers,
+            numbers.lb_take,
+            foreseen.lb_foreseen,
+            recipes.lb_undo,
+        ),
+        scripts=("changes", "oven_charts", "calculator", "advice", "foreseen"),
+        elem_id="lb-plan",
+    )
     shelf = part("shelf", calls=shelves.CALLS, elem_id="lb-shelf")
     settings = part("settings", calls=(recipes.lb_settings, recipes.lb_set), elem_id="lb-settings")
     parts = [choice, plan, shelf, settings]
@@ -56,7 +69,10 @@ def look_again(project: str | None) -> dict[str, str]:
 
 
 def state(project: str) -> str:
-    """The title's second half: which preset, how much was changed."""
-    chosen = read_chosen(place().project(project))
-    changes = len(chosen.changes)
-    return chosen.recipe.title + (f", {changes} changed" if changes else "")
+    """The title's second half: which preset, how much was changed, how much there is to look at."""
+    home = place().project(project)
+    chosen, looks = read_chosen(home), readiness(home).get("looks", 0)
+    told = [chosen.recipe.title]
+    told += [f"{len(chosen.changes)} changed"] if chosen.changes else []
+    told += [f"{looks} to look at"] if looks else []
+    return ", ".join(told)

@@ -53,7 +53,7 @@ def lb_folders(data: dict[str, Any]) -> dict[str, Any]:
 def lb_repeats(data: dict[str, Any]) -> dict[str, Any]:
     """How often an epoch shows the pictures of one folder."""
     repeats = number(data, "repeats", otherwise=0, low=0, high=10**6)
-    place().set_repeats(data.get("project"), text(data, "folder"), repeats)
+    place().set_repeats(data.get("project"), {text(data, "folder"): repeats})
     return {}
 
 

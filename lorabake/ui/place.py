@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from lorabake.core.concept_settings import write_concept_settings
 from lorabake.core.dataset import Concept, Dataset, scan_dataset, set_repeats
-from lorabake.core.errors import DatasetError, WorkspaceError
+from lorabake.core.errors import DatasetError, LorabakeError, WorkspaceError
 from lorabake.core.workspace import Project, Workspace
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.collection import Picture, Shelf
@@ -98,17 +98,31 @@ class Place:
         """Another number whenever a caption or the pictures changed, whoever did it."""
         return self.shelf(project).version
 
-    def set_repeats(self, project: object, folder: str, repeats: int) -> None:
-        """Rename a concept's folder; other trainers read the repeats from its name."""
+    def set_repeats(self, project: object, repeats: Mapping[str, int]) -> dict[str, int]:
+        """Rename concept folders, all or none; other trainers read the repeats from their names.
+
+        repeats: folder → times; returns the new names with the times before.
+        """
         name = self.project(project).name
-        concept = self._concept(name, folder)
-        if concept.folder == self.shelf(name).dataset.root:
-            raise DatasetError(
-                "These pictures lie in no folder of their own. "
-                f"Move them into one inside of {concept.folder}, such as {repeats}_trigger."
-            )
-        set_repeats(concept.folder, repeats)
-        self.forget(name)
+        concepts = {folder: self._concept(name, folder) for folder in repeats}
+        root = self.shelf(name).dataset.root
+        done: dict[str, int] = {}
+        try:
+            for folder, times in repeats.items():
+                concept = concepts[folder]
+                if concept.folder == root:
+                    raise DatasetError(
+                        "These pictures lie in no folder of their own. "
+                        f"Move them into one inside of {root}, such as {times}_trigger."
+                    )
+                done[set_repeats(concept.folder, times).name] = concept.repeats
+        except LorabakeError:
+            for folder, times in reversed(done.items()):
+                set_repeats(root / folder, times)
+            raise
+        finally:
+            self.forget(name)
+        return done
 
     def set_reg(self, project: object, folder: str, reg: bool) -> None:
         """Mark a concept's folder as regularisation or not; its other settings stay."""

@@ -24,6 +24,7 @@ from lorabake.recipe.presets import (
 )
 from lorabake.recipe.recipe import GROUPS, Recipe, find_setting, recipe_to_mapping
 from lorabake.ui import chosen as choices
+from lorabake.ui import numbers
 from lorabake.ui.answers import answered, text
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.chosen import Chosen, read_chosen
@@ -77,9 +78,8 @@ def lb_overlay(data: dict[str, Any]) -> dict[str, Any]:
 
 @answered
 def lb_undo(data: dict[str, Any]) -> dict[str, Any]:
-    """Back to what was chosen before the last preset, overlay or file."""
-    choices.undo(place().project(data.get("project")))
-    return {"said": "The settings are as they were before."}
+    """Back to what was before the last preset, overlay, file, advice or numbers; folders too."""
+    return numbers.undo(place().project(data.get("project")))
 
 
 @answered

@@ -14,7 +14,9 @@ from lorabake.recipe.presets import load_recipe, recipe_to_toml
 from lorabake.train.pace import measured_pace
 
 
-def baked(folder: Path, seconds: list[float], day: int, preset: str = "pdxl", **changes: Any) -> Run:
+def baked(
+    folder: Path, seconds: list[float], day: int, preset: str = "pdxl", **changes: Any
+) -> Run:
     """A run folder as a bake of such steps leaves it."""
     folder.mkdir()
     run = Run(folder)

@@ -44,6 +44,8 @@ def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Pa
         tab.keyboard.type("3")
         tab.keyboard.press("Enter")
         expect(tab.locator("#lb-plan")).to_contain_text("72")
+        tab.locator("#lb-plan").get_by_role("button", name="Use these numbers").click()
+        expect(tab.locator("#lb-plan")).to_contain_text("5_ohwx is 3_ohwx now")
         epochs = tab.locator("#set-general-epochs input")
         epochs.click()
         tab.keyboard.press("Control+a")

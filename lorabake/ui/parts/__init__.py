@@ -27,6 +27,7 @@ SHEETS = (
     "duplicates",
     "curating",
     "improving",
+    "calculator",
     "concepts",
 )
 

@@ -14,14 +14,11 @@ const main = h("div.lb-choice", { hidden: true },
   h("h3.lb-heading", { text: "Overlays: changes laid over the preset" }), overlays, changed);
 replace(element, main);
 
-/** "Network dim 8 → 16", a piece that is not broken across lines more than it must be. */
-const brief = (text) => (text.length > 40 ? `${text.slice(0, 38)}…` : text);
-const piece = (c) => h("span.lb-change", { title: c.after.length > 40 ? `${c.label}: ${c.after}` : undefined },
-  h("span", { text: `${c.label} ` }), h("s", { text: brief(c.before) }), h("span", { text: " → " }), h("b", { text: brief(c.after) }));
-
 async function act(call, data) {
   try {
-    done((await ask(call, { project, ...data })).said);
+    const answer = await ask(call, { project, ...data });
+    done(answer.said);
+    if (answer.folders) trigger("changed");
   } catch (error) {
     replace(said, remark("bad", error.message, { word: "Not changed" }));
     read();
@@ -82,4 +79,4 @@ async function read() {
 }
 read();
 watch("value", read);
-hear(element, "oven", (news) => { if (news.by === "settings") replace(said); read(); }, { now: false });
+hear(element, "oven", (news) => { if (news.by !== "choice") replace(said); read(); }, { now: false });

@@ -183,4 +183,4 @@ async function read() {
 }
 read();
 watch("value", read);
-hear(element, "oven", (news) => { if (news.by === "choice") forgetTyped(); read(); }, { now: false });
+hear(element, "oven", (news) => { if (news.by === "choice" || news.by === "plan") forgetTyped(); read(); }, { now: false });
