@@ -18,8 +18,9 @@ from lorabake.ui import curate_view
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import read_chosen, write_chosen
 from lorabake.ui.concept_do import keep_balanced
+from lorabake.ui.concept_groups import look_closer
 from lorabake.ui.concept_view import MAX_IDS, in_card_order, look, said
-from lorabake.ui.editing import FAR
+from lorabake.ui.curate_measuring import measuring
 from lorabake.ui.place import place
 from lorabake.ui.words import plural
 
@@ -45,7 +46,8 @@ def lb_concept_balance(data: dict[str, Any]) -> dict[str, Any]:
     """{project, way: guide, fewest or repeats, tolerance, keep: [ids], drop: [ids]} → the proposal.
 
     keep, drop: pictures of which the user decided otherwise; the next worst, or the best of those
-    that would go, take their places. Each picture that would go: {id, sha, why}.
+    that would go, take their places. Each picture that would go: {id, sha, why}. looking: blur and
+    near-twins are still looked for, so that other pictures may be proposed.
     """
     project = place().project(data.get("project"))
     seen = look(project)
@@ -59,8 +61,10 @@ def lb_concept_balance(data: dict[str, Any]) -> dict[str, Any]:
         for one in folder["remove"]:
             one["sha"] = shas[one["id"]]
     images = sum(one.keep for one in proposal.folders)
+    looking = look_closer(project, seen.sorting.pictures)
+    measuring.begin(project.name, place().shelf(project.name))
     return told | {
-        "seen": seen.number,
+        "looking": looking or measuring.running,
         "images": images,
         "unsorted": len(seen.sorting.pile),
         "changing": sum(one.folder != one.renamed for one in proposal.folders),
@@ -71,15 +75,16 @@ def lb_concept_balance(data: dict[str, Any]) -> dict[str, Any]:
 
 @answered
 def lb_concept_apply(data: dict[str, Any]) -> dict[str, Any]:
-    """{…as `lb_concept_balance`, seen} → as `said`, with pictures and folders.
+    """{…as `lb_concept_balance`, remove: [ids]} → as `said`, with pictures and folders.
 
-    seen: what the proposal was made from; DatasetError when the folders are others by now.
+    remove: what was shown; DatasetError when other pictures would go by now, and nothing is done.
     """
     project = place().project(data.get("project"))
-    seen = look(project)
-    if number(data, "seen", otherwise=0, low=0, high=FAR) != seen.number:
-        raise DatasetError("The folders have changed meanwhile. Look at the new proposal first.")
-    proposal = _proposal(project, seen.sorting, data)
+    proposal = _proposal(project, look(project).sorting, data)
+    shown = data.get("remove")
+    would = [one.id for folder in proposal.folders for one in folder.remove]
+    if not isinstance(shown, list) or len(shown) != len(would) or not set(would) <= _texts(shown):
+        raise DatasetError("The pictures have changed meanwhile. Look at the new proposal first.")
     applied = apply(proposal)
     keep_balanced(project, applied)
     changed = sum(old != new for old, new in applied.renamed.items())
@@ -140,6 +145,10 @@ def _verdicts(
             if isinstance(one, str):
                 found[one] = Verdict(badness, why)
     return found
+
+
+def _texts(values: list[Any]) -> set[str]:
+    return {one for one in values if isinstance(one, str)}
 
 
 def _epochs(recipe: Recipe, concepts: int, images: int, looks: int) -> list[dict[str, Any]]:

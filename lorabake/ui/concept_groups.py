@@ -1,4 +1,7 @@
-"""Groups that a pile falls into: looked for beside the page, shown with their tags, taken over as folders."""
+"""Groups that a pile falls into: looked for beside the page, shown with their tags, taken over as folders.
+
+The looks that they come from also tell near-twins, so that "Balance" has them made as well.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,10 @@ ANYWHERE = "*"
 
 @dataclass
 class Suggesting:
-    """One look at the pictures of one project. of: the folder they lie in, "" for the pile."""
+    """One look at pictures of a project, with or without laying them together."""
 
-    project: str
-    of: str
     pictures: tuple[Picture, ...]
+    grouping: bool
     done: int = 0
     problem: str = ""
     groups: dict[int, Group] | None = None
@@ -56,6 +58,8 @@ class Suggesting:
         try:
             index = place().index
             looks = looks_of(self.pictures, index, on_progress=tell, should_stop=self.stop.is_set)
+            if not self.grouping:
+                return
             seen = tags_seen(index, [one.sha256 for one in self.pictures])
             tags = {
                 one.sha256: seen[one.sha256].union(one.tags)
@@ -73,6 +77,7 @@ class Suggesting:
 
 
 _looks: dict[str, Suggesting] = {}  # by project
+_closer: dict[str, Suggesting] = {}  # the same for "Balance", which wants no groups
 _guard = threading.Lock()
 
 
@@ -88,9 +93,19 @@ def lb_concept_suggest(data: dict[str, Any]) -> dict[str, Any]:
         before = _looks.get(project.name)
         if before is not None:
             before.stop.set()
-        found = _looks[project.name] = Suggesting(project.name, of, pictures)
+        found = _looks[project.name] = Suggesting(pictures, grouping=True)
         found.begin()
     return {}
+
+
+def look_closer(project: Project, pictures: tuple[Picture, ...]) -> bool:
+    """Look at pictures that were not looked at yet; True as long as that goes on."""
+    with _guard:
+        found = _closer.get(project.name)
+        if found is None or (not found.running and found.pictures is not pictures):
+            found = _closer[project.name] = Suggesting(pictures, grouping=False)
+            found.begin()
+        return found.running
 
 
 @answered

@@ -111,7 +111,11 @@ def choose(tab: Tab) -> None:
 
 
 def sort_by_filter(tab: Tab) -> None:
-    find(tab, 'tag:"red dress"', "23 of 251 pictures")
+    panel(tab).get_by_role("combobox", name="Filter the pictures to sort").press_sequentially(
+        "red d"
+    )
+    tab.get_by_role("option", name=re.compile("^red dress")).click()
+    expect(status(tab)).to_contain_text("23 of 251 pictures")
     tab.keyboard.press("Enter")
     expect(status(tab)).to_contain_text("23 selected")
     panel(tab).get_by_label("Trigger of a new folder").fill("zetadef")
@@ -188,6 +192,7 @@ def balance(tab: Tab, project: Project) -> None:
     expect(panel(tab).locator(".lb-con-result")).to_contain_text("% apart")
     button(tab, "As the guide does").click()
 
+    expect(panel(tab).get_by_text("Looking closer for")).to_be_hidden()
     first = panel(tab).locator(".lb-con-gone").first
     spared = first.get_by_role("button").first.get_attribute("aria-label") or ""
     first.get_by_role("button", name=spared).click()

@@ -7,7 +7,11 @@ const pending = new Set(); // what is on its way: { ids, folder }
 // --- the tools above the gallery -------------------------------------------------------------
 const EXAMPLES = [["red dress", "a tag, a caption or a name that contains it"], ['tag:"straw hat" AND NOT tag:hat', "has one tag and not another"], ["name:*summer*", "by the file's name"], ["NOT has:caption", "without a caption"], ["source:generated", "of this source"]];
 const filter = h("input.lb-input.lb-editor-filter", { type: "search", maxlength: "2000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "Filter: a tag, name:*summer*", "aria-label": "Filter the pictures to sort", "aria-describedby": "lb-con-wrong", oninput: () => { clearTimeout(filter.timer); filter.timer = setTimeout(refilter, 120); } });
-attachCompletion(filter, { ask: tagAsker(server, () => project), separator: " " });
+const find = tagAsker(server, () => project);
+attachCompletion(filter, {
+  ask: (text) => find(text.replace(/^[-(]*(tag:)?"?/, "")), separator: " ",
+  onTake: (tag) => { filter.setRangeText(/[\s()]/.test(tag) ? `tag:"${tag}" ` : `tag:${tag} `, filter.selectionStart, filter.selectionEnd, "end"); filter.dispatchEvent(new InputEvent("input", { bubbles: true })); },
+});
 const help = h("button.lb-button.lb-icon", { type: "button", text: "?", "aria-label": "How to filter", "aria-expanded": "false", onclick: () => { examples.hidden = !examples.hidden; help.setAttribute("aria-expanded", String(!examples.hidden)); } });
 const examples = h("div.lb-examples", { hidden: true }, ...EXAMPLES.map(([text, what]) => h("button", { type: "button", onclick: () => { filter.value = text; refilter(); filter.focus(); } }, h("code", { text }), h("span", { text: what }))));
 const wrong = h("p.lb-error.lb-filter-wrong", { id: "lb-con-wrong", hidden: true });

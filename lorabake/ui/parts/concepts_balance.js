@@ -19,7 +19,8 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
   const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-con-balance", onclick: apply });
   const back = h("button.lb-quiet", { type: "button", text: "Back to the proposal", onclick: () => { keep.clear(); drop.clear(); read(); } });
   const note = h("p.lb-muted");
-  const body = h("div.lb-con-body", {}, h("div.lb-con-two", {}, h("div", {}, table, result), epochs), aside, h("div.lb-line", {}, button, back, note));
+  const looking = h("p.lb-muted", { role: "status", hidden: true, text: "Looking closer for blurred pictures and near-twins; other pictures may be proposed in a moment." });
+  const body = h("div.lb-con-body", {}, h("div.lb-con-two", {}, h("div", {}, table, result), epochs), looking, aside, h("div.lb-line", {}, button, back, note));
   const nobody = h("p.lb-muted", { text: "There are no folders yet. When pictures are sorted, this shows how often each folder is seen, and evens it out." });
   const root = h("div.lb-con-balance", {}, h("div.lb-line", {}, ways), sentence, tolerance, wrong, nobody, body);
 
@@ -39,6 +40,8 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
       replace(wrong);
       view = answer;
       draw();
+      clearTimeout(read.timer);
+      if (answer.looking) read.timer = setTimeout(() => shown(root) && read(), 1500);
     } catch (error) { if (mine === turn) replace(wrong, remark("bad", error.message)); }
   }
   const repeatsOf = (folder) => Number(/^(\d{1,4})_/.exec(folder)?.[1] || 1);
@@ -57,6 +60,7 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
     say(result, concepts.length < 2 ? "With one folder there is nothing to balance; repeats are for how often an epoch shows it." : low === high ? `Every folder is seen ${low} times an epoch.` : `Folders are seen ${low} to ${high} times an epoch: ${(100 * view.spread).toFixed(view.spread < 0.1 ? 1 : 0)} % apart.`);
     replace(epochs, h("h4", { text: "Epochs, by the guide's tables" }), ...view.epochs.map((one) => h(`div.lb-con-family${one.mine ? ".lb-on" : ""}`, {}, h("span", { text: one.label }), h("b", { text: plural(one.epochs, "epoch") }), h("small.lb-muted", { text: `nearest row: ${one.row}` }),
       one.mine && (one.epochs === view.now ? h("small.lb-muted", { text: "as in your settings" }) : h("button.lb-button", { type: "button", text: `Bake ${plural(one.epochs, "epoch")} instead of ${view.now}`, onclick: () => setEpochs(one.epochs) })))));
+    looking.hidden = !view.looking || !lost;
     drawAside();
     const deeds = [lost && `set ${plural(lost, "picture")} aside`, view.changing && `change the repeats of ${plural(view.changing, "folder")}`].filter(Boolean).join(" and ");
     say(button, deeds ? deeds[0].toUpperCase() + deeds.slice(1) : "In balance already");
@@ -80,9 +84,9 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
     replace(aside, losing.length > 0 && h("h4", { text: "Would be set aside, the ones least missed first" }), ...losing.map((one) => {
       const area = h("div.lb-con-choose", { hidden: open !== one.folder });
       const choose = h("button.lb-quiet", { type: "button", text: "Choose yourself", "aria-expanded": String(open === one.folder), onclick: () => { open = open === one.folder ? "" : one.folder; delete aside.dataset.key; drawAside(); } });
-      const shown = one.remove.slice(0, SHOWN);
+      const some = one.remove.slice(0, SHOWN);
       const row = h("div.lb-con-losing", {}, h("div.lb-line", {}, h("b", { text: one.trigger }), h("span.lb-muted", { text: `${one.remove.length.toLocaleString("en")} of ${plural(one.images, "picture")}` }), choose),
-        open === one.folder ? area : h("ul.lb-con-gone", {}, ...shown.map(gone)), open !== one.folder && one.remove.length > shown.length && h("p.lb-muted", { text: `… and ${plural(one.remove.length - shown.length, "more picture")}; “Choose yourself” shows all.` }));
+        open === one.folder ? area : h("ul.lb-con-gone", {}, ...some.map(gone)), open !== one.folder && one.remove.length > some.length && h("p.lb-muted", { text: `… and ${plural(one.remove.length - some.length, "more picture")}; “Choose yourself” shows all.` }));
       if (open === one.folder) chooser(area, one);
       return row;
     }));
@@ -115,7 +119,7 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
   async function apply() {
     button.disabled = true;
     try {
-      const answer = await ask(server.lb_concept_apply, { ...question(), seen: view.seen });
+      const answer = await ask(server.lb_concept_apply, { ...question(), remove: view.concepts.flatMap((one) => one.remove.map((each) => each.id)) });
       keep.clear();
       drop.clear();
       const parts = [answer.pictures && `${plural(answer.pictures, "picture")} set aside`, answer.folders && `repeats of ${plural(answer.folders, "folder")} changed`].filter(Boolean);
