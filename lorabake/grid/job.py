@@ -20,6 +20,7 @@ from lorabake.core.settings import setting
 from lorabake.core.toml import read_toml
 from lorabake.engine.families import model_pixel_multiple
 from lorabake.engine.lora_file import read_metadata
+from lorabake.engine.sampler_names import SAMPLER_NAMES
 from lorabake.grid.axes import choose_epochs, parse_weights
 from lorabake.grid.infotext import number, without_lora_tags
 from lorabake.recipe.recipe import Recipe, recipe_from_mapping
@@ -28,7 +29,7 @@ PLAN = "grid.json"
 SETUP = "setup.json"  # written into the run by train/prepare.py
 MAX_CELLS = 400
 MAX_PIXELS = 2048 * 2048  # of one cell
-SAMPLERS = ("Euler a", "Euler", "DPM++ 2M Karras", "DDIM")
+SAMPLERS = SAMPLER_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)

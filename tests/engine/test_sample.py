@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import torch
 
@@ -17,7 +19,20 @@ from lorabake.engine.families.prompts import Conditioning
 from lorabake.engine.families.sdxl import load_model
 from lorabake.engine.noise import zero_terminal_snr
 from lorabake.engine.sample import ImageNoise, sample, sample_latents
-from lorabake.engine.samplers import SAMPLERS, Timesteps, even_timesteps, karras, model_sigmas
+from lorabake.engine.sampler_names import SAMPLER_NAMES
+from lorabake.engine.samplers import (
+    SAMPLERS,
+    Timesteps,
+    dpm_2,
+    dpmpp_2m,
+    euler,
+    even_timesteps,
+    heun,
+    karras,
+    lms,
+    model_sigmas,
+    unipc,
+)
 from tests.tiny import TINY_SDXL, tiny_sdxl_folder
 
 torch.set_num_threads(1)
@@ -72,7 +87,9 @@ def theirs(model: Any, scheduler: Any, steps: int) -> torch.Tensor:
         times = time.float().view(1)
         without = model.predict(noisy, times, prompt(0.0), None)
         predicted = without + 4.0 * (model.predict(noisy, times, prompt(1.0), None) - without)
-        options = {} if isinstance(scheduler, diffusers.DDIMScheduler) else {"generator": generator}
+        takes_noise = "generator" in inspect.signature(scheduler.step).parameters
+        takes_noise &= not isinstance(scheduler, diffusers.DDIMScheduler)
+        options = {"generator": generator} if takes_noise else {}
         x = scheduler.step(predicted, time, x, **options).prev_sample
     result: torch.Tensor = x
     return result
@@ -104,6 +121,16 @@ def theirs(model: Any, scheduler: Any, steps: int) -> torch.Tensor:
             lambda: diffusers.DPMSolverMultistepScheduler(**BETAS, use_karras_sigmas=True),
             False,  # diffusers rounds these timesteps
         ),
+        (
+            "Heun",
+            lambda: diffusers.HeunDiscreteScheduler(**BETAS, timestep_spacing="linspace"),
+            True,
+        ),
+        (
+            "LMS",
+            lambda: diffusers.LMSDiscreteScheduler(**BETAS, timestep_spacing="linspace"),
+            True,
+        ),
     ],
 )
 def test_samplers_are_those_of_diffusers(
@@ -117,6 +144,85 @@ def test_samplers_are_those_of_diffusers(
     assert (ours(model, name, steps) - expected).abs().max() < 5e-4 * expected.abs().max()
 
 
+def test_unipc_is_that_of_diffusers() -> None:
+    """In 27 steps all timesteps are whole numbers; it ends at the first one, as in web UIs."""
+    scheduler = diffusers.UniPCMultistepScheduler(
+        **BETAS, solver_order=3, solver_type="bh1", final_sigmas_type="sigma_min"
+    )
+    expected = theirs(Toy(), scheduler, 27)
+    assert (ours(Toy(), "UniPC", 27) - expected).abs().max() < 5e-4 * expected.abs().max()
+
+
+# Pictures that are noise of size 1 themselves: the best guess is x / (1 + σ²), and x follows
+# √(1 + σ²) on its way down.
+def gaussian(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    return x / (1 + sigma**2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "order"), [(euler, 1), (heun, 2), (dpm_2, 2), (lms, 3), (dpmpp_2m, 2), (unipc, 2)]
+)
+def test_errors_fall_with_the_order_of_a_sampler(steps: Any, order: int) -> None:
+    errors = []
+    for count in (32, 64):
+        sigmas = [14 * (0.05 / 14) ** (number / count) for number in range(count + 1)]
+        x = torch.full((1,), math.hypot(14, 1), dtype=torch.float64)
+        *_, end = steps(gaussian, x, sigmas, lambda: torch.zeros(1))
+        errors.append(abs(float(end) - math.hypot(0.05, 1)))
+    assert errors[1] < 0.03
+    assert math.log2(errors[0] / errors[1]) > order - 0.35
+
+
+@pytest.mark.parametrize("name", ["Euler a", "DPM2 a Karras", "DPM++ 2S a Karras"])
+def test_fresh_noise_keeps_the_spread_of_pictures(name: str) -> None:
+    """After the last level but one, what is left is a picture of size 1 and noise of size σ."""
+    generator = torch.Generator().manual_seed(3)
+    kind = SAMPLERS[name]
+    sigmas = kind.levels(alphas_cumprod(SCHEDULER), 60)
+    x = torch.randn(20_000, generator=generator) * math.hypot(sigmas[0], 1)
+    calls = 0
+
+    def noise() -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return torch.randn(20_000, generator=generator)
+
+    *_, before, end = kind.steps(gaussian, x, sigmas, noise)
+    assert calls == len(sigmas) - 2
+    assert float(before.std()) == pytest.approx(math.hypot(sigmas[-2], 1), rel=0.06)
+    assert float(end.std()) == pytest.approx(1, rel=0.06)
+
+
+def test_noise_of_a_seed_is_that_of_web_uis_on_the_cpu() -> None:
+    """By the formula: Mersenne Twister, 24 bits, Box-Muller over blocks of eight and eight."""
+    seed, count = 1234, 4 * 8 * 8
+    raw = np.random.RandomState(seed).randint(0, 2**32, size=count, dtype=np.uint32)
+    uniform = (raw & 0xFFFFFF).astype(np.float64) / 2**24
+    expected = np.empty(count)
+    for start in range(0, count, 16):
+        radius = np.sqrt(-2 * np.log(1 - uniform[start : start + 8]))
+        angle = 2 * np.pi * uniform[start + 8 : start + 16]
+        expected[start : start + 8] = radius * np.cos(angle)
+        expected[start + 8 : start + 16] = radius * np.sin(angle)
+    found = ImageNoise([seed], (4, 8, 8))().flatten().numpy()
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_prompts_of_unequal_length_are_not_filled_up(model: Any) -> None:
+    """An empty chunk behind the shorter one would change the picture."""
+    positive = model.encode_weighted("1girl BREAK solo")
+    negative = model.encode_weighted("blurry", negative=True)
+    assert positive.context.shape[1] == 2 * negative.context.shape[1]
+    settings: dict[str, Any] = {"width": 32, "height": 48, "steps": 2}
+    made = sample(model, positive, negative, seeds=[1, 2], **settings)
+    empty = model.encode_weighted("")
+    padded = Conditioning(torch.cat([negative.context, empty.context], 1), negative.pooled)
+    other = sample(model, positive, padded, seeds=[1, 2], **settings)
+    assert (made - other).abs().max() > 1e-4
+    alone = sample(model, positive, negative, seeds=[2], **settings)
+    assert (made[1] - alone[0]).abs().max() < 1e-4
+
+
 def test_models_that_predict_velocity() -> None:
     steps = 28
     scheduler = diffusers.EulerDiscreteScheduler(
@@ -125,6 +231,10 @@ def test_models_that_predict_velocity() -> None:
     model = Toy("v")
     expected = theirs(model, scheduler, steps)
     assert (ours(model, "Euler", steps) - expected).abs().max() < 5e-4 * expected.abs().max()
+
+
+def test_the_list_of_names_is_complete() -> None:
+    assert tuple(SAMPLERS) == SAMPLER_NAMES
 
 
 def test_noise_levels() -> None:
@@ -177,7 +287,9 @@ def test_pictures_from_pure_noise(name: str) -> None:
     toy = Knowing("v")
     toy.alphas_cumprod = alphas
     made = ours(toy, name, 20)[0]
-    left_over = 0.1 if name == "DDIM" else 5e-3  # DDIM stops at the first timestep, not at 0
+    left_over = (
+        0.1 if name in ("DDIM", "UniPC") else 5e-3
+    )  # which stop at the first timestep, not at 0
     assert (made - picture).abs().max() < left_over
 
 
@@ -194,7 +306,7 @@ def test_every_sampler_lands_on_a_known_picture() -> None:
             return (x * (sigma**2 + 1).sqrt() - picture) / sigma
 
     for name in SAMPLERS:
-        left_over = 0.03 if name == "DDIM" else 1e-3  # DDIM stops at the first timestep, not at 0
+        left_over = 0.03 if name in ("DDIM", "UniPC") else 1e-3  # which stop at the first timestep
         assert (ours(Knowing(), name, 12)[0] - picture).abs().max() < left_over * 4
 
 
