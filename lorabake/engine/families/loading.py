@@ -100,6 +100,25 @@ def load(
     )
 
 
+def skeleton(base: Path, family_name: str = AUTO) -> Model:
+    """The networks of a checkpoint without their weights: for what needs only names and shapes."""
+    family = FAMILIES[require_base(base, family_name).family or ""]
+    configs = {
+        name: model_config(base, name, family.name) for name in family.parts if name != "vae"
+    }
+    return Model(
+        parts={name: _build(name, config) for name, config in configs.items()},
+        configs=configs,
+        tokenizer=tokenizer_l(),
+        tokenizer_2=None,
+        scheduler_config={},
+        base_path=base,
+        device=torch.device("meta"),
+        dtype=torch.float32,
+        family=family.name,
+    )
+
+
 def _folder_parts(folder: Path, names: Iterable[str], family: str) -> dict[str, Part]:
     return {name: _folder_part(folder / name, model_config(folder, name, family)) for name in names}
 

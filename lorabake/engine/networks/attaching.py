@@ -62,6 +62,11 @@ def network_for(model: Any, state: Mapping[str, Tensor]) -> LayeredNetwork:
     return network
 
 
+def require_fit(model: Any, state: Mapping[str, Tensor]) -> None:
+    """Raises ModelFileError when a file's layers are not this model's; its weights are not needed."""
+    _read(model, state)
+
+
 def plan_for(model: Any, settings: NetworkSettings) -> dict[Target, LayerSpec]:
     """Every layer that is to be trained, and what it is to be."""
     targets = find_targets(

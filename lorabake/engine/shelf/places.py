@@ -30,6 +30,7 @@ _A1111 = (
 )
 _COMFYUI = ("checkpoints", "vae", "upscale_models", "diffusers")
 _STABILITY_MATRIX = ("StableDiffusion", "VAE", "ESRGAN", "RealESRGAN", "SwinIR")
+_LORAS = {"A1111": "Lora", "ComfyUI": "loras", "StabilityMatrix": "Lora"}
 _FOLDER_NAMES = (
     ("Forge", ("stable-diffusion-webui-forge", "sd-webui-forge", "sd-webui-forge-neo", "forge")),
     ("reForge", ("stable-diffusion-webui-reForge", "reforge")),
@@ -72,6 +73,19 @@ def places(workspace: Workspace) -> list[Place]:
     cache = hugging_face_cache()
     if _is_folder(cache):
         found.append(Place(HUGGING_FACE, cache))
+    return _once(found)
+
+
+def lora_places(workspace: Workspace) -> list[Place]:
+    """The folders in which web UIs on this computer look for LoRAs; each only once."""
+    found: list[Place] = []
+    for folder in added_folders(workspace):
+        found += _loras_of(folder, named="")
+    for text in filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)):
+        found += _loras_of(Path(text).expanduser(), named="")
+    if os.environ.get(ELSEWHERE_VARIABLE) != "0":
+        for label, folder in _installations():
+            found += _loras_of(folder, named=label)
     return _once(found)
 
 
@@ -130,9 +144,7 @@ def _of_folder(folder: Path, *, named: str) -> list[Place]:
         return []
     models = folder / "models"
     if _is_folder(models / "Stable-diffusion"):
-        forge = _is_folder(folder / "modules_forge") or "forge" in folder.name.casefold()
-        reforge = "reforge" in folder.name.casefold()
-        label = named or ("reForge" if reforge else "Forge" if forge else "A1111")
+        label = named or _webui(folder)
         return [*_below(label, models, _A1111), *_taggers(label, folder / "extensions")]
     if _is_folder(models / "checkpoints"):
         return _comfyui(folder)
@@ -145,6 +157,28 @@ def _of_folder(folder: Path, *, named: str) -> list[Place]:
         taggers = _below(named, folder, ("wd14_tagger_model", "huggingface"))
         return [*_below(named, folder, ("models", "sd-models")), *taggers]
     return [] if named else [Place(folder.name or str(folder), folder)]
+
+
+def _webui(folder: Path) -> str:
+    """Which of A1111's kin an installation is."""
+    forge = _is_folder(folder / "modules_forge") or "forge" in folder.name.casefold()
+    reforge = "reforge" in folder.name.casefold()
+    return "reForge" if reforge else "Forge" if forge else "A1111"
+
+
+def _loras_of(folder: Path, *, named: str) -> list[Place]:
+    """An installation's folders of LoRAs; none in a folder of no known program."""
+    models = folder / "models"
+    if _is_folder(models / "Stable-diffusion"):
+        return _below(named or _webui(folder), models, [_LORAS["A1111"]])
+    if _is_folder(models / "checkpoints"):
+        extra = _extra_model_paths(folder / "extra_model_paths.yaml", ("loras",))
+        own = _below("ComfyUI", models, [_LORAS["ComfyUI"]])
+        return [*own, *(Place("ComfyUI", path) for path in extra)]
+    for data in (folder / "Models", folder / "Data" / "Models"):
+        if _is_folder(data / "StableDiffusion"):
+            return _below("StabilityMatrix", data, [_LORAS["StabilityMatrix"]])
+    return []
 
 
 def _comfyui(folder: Path) -> list[Place]:
@@ -170,7 +204,7 @@ def _below(label: str, folder: Path, names: Iterable[str]) -> list[Place]:
     return [Place(label, folder / name) for name in names if _is_folder(folder / name)]
 
 
-def _extra_model_paths(path: Path) -> Iterator[Path]:
+def _extra_model_paths(path: Path, keys: Iterable[str] = _COMFYUI) -> Iterator[Path]:
     """Folders that ComfyUI is told to use as well: plain `key: value` lines, nothing cleverer."""
     try:
         text = path.read_bytes()[:_MAX_YAML].decode("utf-8")
@@ -195,7 +229,7 @@ def _extra_model_paths(path: Path) -> Iterator[Path]:
         value = value.strip("'\"")
         if key == "base_path" and value:
             base = (path.parent / Path(value).expanduser()).absolute()
-        elif key in _COMFYUI and value not in ("", "|", ">"):
+        elif key in keys and value not in ("", "|", ">"):
             folder = base / Path(value).expanduser()
             if _is_folder(folder):
                 yield folder
