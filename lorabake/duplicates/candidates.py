@@ -6,6 +6,7 @@ and the memory stays the same.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Ints = NDArray[np.intp]
 
+CANDIDATES = "duplicates-candidates-1"  # a new number whenever they are chosen differently
 STOPPED = "Looking for duplicates was stopped. What was looked at is kept."
 TURNS = tuple(range(8))  # quarter turns to the left, plus 4: mirrored before
 _ROWS = 512  # pictures at once
@@ -94,6 +96,28 @@ def find_candidates(prints: Prints, should_stop: Callable[[], bool]) -> list[Can
     """Pairs of whole pictures first, the likeliest way to lay them first."""
     whole = list(_whole(prints, should_stop))
     return [*whole, *_pieces(prints, {(one.one, one.two) for one in whole}, should_stop)]
+
+
+def packed(found: list[Candidate]) -> bytes:
+    """As they are kept."""
+    import numpy as np
+
+    rows = [(one.one, one.two, one.turn, one.box) for one in found]
+    return zlib.compress(np.array(rows, dtype="<i4").tobytes(), 1)
+
+
+def unpacked(data: bytes, count: int) -> list[Candidate] | None:
+    """None when it is not what was kept of so many pictures."""
+    import numpy as np
+
+    try:
+        rows = np.frombuffer(zlib.decompress(data), dtype="<i4").reshape(-1, 4)
+    except (zlib.error, ValueError):
+        return None
+    limits = (count, count, len(TURNS), len(BOXES))
+    if (rows < (0, 0, 0, -1)).any() or (rows >= limits).any():
+        return None
+    return [Candidate(*row) for row in rows.tolist()]
 
 
 def _whole(prints: Prints, should_stop: Callable[[], bool]) -> Iterator[Candidate]:

@@ -17,7 +17,16 @@ from lorabake.core.index import Index
 from lorabake.core.sources import FILE, FOLDER, Sources
 from lorabake.core.tags import tag_key
 from lorabake.duplicates.align import Planes, planes
-from lorabake.duplicates.candidates import STOPPED, Candidate, find_candidates, read_prints
+from lorabake.duplicates.candidates import (
+    CANDIDATES,
+    STOPPED,
+    Candidate,
+    Prints,
+    find_candidates,
+    read_prints,
+)
+from lorabake.duplicates.candidates import packed as packed_candidates
+from lorabake.duplicates.candidates import unpacked as unpacked_candidates
 from lorabake.duplicates.detail import Detail, detail_many
 from lorabake.duplicates.prints import LOOKS, ShouldStop, Tell, look_at, print_many, unpacked
 from lorabake.duplicates.verify import PAIRS, Pair, compare
@@ -96,7 +105,7 @@ def scan_duplicates(
     pairs: dict[tuple[str, str], Pair] = {}
     blank: list[list[str]] = []
     if prints is not None:
-        found = find_candidates(prints, should_stop)
+        found = _candidates(index, shas, prints, should_stop)
         pairs = _compared(index, shas, paths, found, should_stop)
         blank = _alike_blanks(shas, printed.prints, prints.flat.tolist())
     twins = {sha for pair in pairs for sha in pair} | {sha for group in blank for sha in group}
@@ -107,6 +116,19 @@ def scan_duplicates(
     seen = _seen({sha: by_sha[sha] for sha in shas}, details)
     bad = [(str(one.path), why) for sha, why in printed.unreadable.items() for one in by_sha[sha]]
     return Scan(seen, pairs, tuple(sorted(bad)))
+
+
+def _candidates(
+    index: Index, shas: Sequence[str], prints: Prints, should_stop: ShouldStop
+) -> list[Candidate]:
+    """As `find_candidates`; of these very pictures they are remembered."""
+    key = hashlib.sha256("".join(shas).encode()).hexdigest()
+    kept = index.facts(CANDIDATES, [key]).get(key)
+    found = None if kept is None else unpacked_candidates(kept, len(shas))
+    if found is None:
+        found = find_candidates(prints, should_stop)
+        index.keep_facts(CANDIDATES, {key: packed_candidates(found)})
+    return found
 
 
 def _compared(
