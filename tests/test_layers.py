@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,13 @@ def place(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Every module named in an import statement of the file, with the names taken from it."""
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
     for node in ast.walk(tree):
@@ -92,7 +98,7 @@ def test_rules_see_imports_inside_functions(tmp_path, monkeypatch):
         "def f():\n    import torch.nn\n    from ..ui import shell\n", encoding="utf-8"
     )
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
-    assert set(imports(module)) == {"torch.nn", "lorabake.ui", "lorabake.ui.shell"}
+    assert imports(module) == {"torch.nn", "lorabake.ui", "lorabake.ui.shell"}
 
 
 def panels() -> list[Path]:
@@ -108,7 +114,7 @@ def panels() -> list[Path]:
 @pytest.mark.parametrize("panel", panels(), ids=lambda path: path.stem)
 def test_panel_imports_no_other_panel(panel):
     others = {f"lorabake.ui.{path.stem}" for path in panels()} - {f"lorabake.ui.{panel.stem}"}
-    assert not others & set(imports(panel))
+    assert not others & imports(panel)
 
 
 def light_modules() -> list[str]:
