@@ -186,7 +186,7 @@ def _alike(
     yield Bleed(
         "bleed.alike",
         folder,
-        f"In the captions {only} tells {shown(trigger)} from the other folders. Describe its clothes "
+        f"In the captions {only} {'tell' if len(tags) > 1 else 'tells'} {shown(trigger)} from the other folders. Describe its clothes "
         "with more tags.",
         "What two outfits share is learned with both triggers. The guide: be descriptive and unique "
         "with your tags to minimize bleeding in your model.",

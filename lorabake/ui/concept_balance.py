@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lorabake.concepts.balance import MAX_TOLERANCE, TOLERANCE, Verdict
-from lorabake.concepts.balancing import Proposal, apply, propose
+from lorabake.concepts.balancing import FolderShare, Proposal, apply, propose
 from lorabake.concepts.looks import looks_of
 from lorabake.concepts.pile import Sorting
 from lorabake.concepts.worst import plain_verdicts
@@ -19,6 +19,7 @@ from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import read_chosen, write_chosen
 from lorabake.ui.concept_do import keep_balanced
 from lorabake.ui.concept_groups import look_closer
+from lorabake.ui.concept_triggers import trained
 from lorabake.ui.concept_view import MAX_IDS, in_card_order, look, said
 from lorabake.ui.curate_measuring import measuring
 from lorabake.ui.place import place
@@ -108,6 +109,8 @@ def _proposal(project: Project, sorting: Sorting, data: dict[str, Any]) -> Propo
     wanted = asked if isinstance(asked, int | float) and asked == asked else TOLERANCE
     tolerance = min(max(float(wanted), 0.0), MAX_TOLERANCE)
     resolution = read_chosen(project).recipe.general.resolution
+    if len(trained(sorting)) < 2:
+        return _as_it_is(sorting)
     return propose(
         sorting,
         tolerance=tolerance if way == "fewest" else None,
@@ -115,6 +118,23 @@ def _proposal(project: Project, sorting: Sorting, data: dict[str, Any]) -> Propo
         resolution=resolution,
         keep_all=way == "repeats",
     )
+
+
+def _as_it_is(sorting: Sorting) -> Proposal:
+    """One folder has nothing to be balanced with: its repeats are the user's own."""
+    folders = tuple(
+        FolderShare(
+            folder=one.folder.name,
+            renamed=one.folder.name,
+            trigger=one.trigger,
+            images=len(one.images),
+            keep=len(one.images),
+            repeats=one.repeats,
+            remove=(),
+        )
+        for one in trained(sorting)
+    )
+    return Proposal(sorting.root, folders, sum(one.seen for one in folders), 0.0)
 
 
 def _verdicts(

@@ -30,6 +30,7 @@ from tests.ui.conftest import ROOT, Page, running_page
 from tests.ui.grabbing import QUERY, drawn_boards, environment
 from tests.ui.screencaps import make_screencaps, mend_screencaps
 from tests.ui.twins import cut_views, find_twins, make_twins
+from tests.ui.wardrobe import make_wardrobe, suggest_groups
 
 SECTIONS = (
     "project",
@@ -40,6 +41,7 @@ SECTIONS = (
     "tagging",
     "processing",
     "editor",
+    "concepts",
     "oven",
     "baking",
     "ready",
@@ -60,6 +62,7 @@ def main() -> None:
         bake_sample(Workspace.open(root))
         make_screencaps(Workspace.open(root))
         make_twins(Workspace.open(root))
+        make_wardrobe(Workspace.open(root))
         with (
             drawn_boards() as boards,
             running_page(root, **environment(boards, Path(folder) / "config")) as page,
@@ -152,6 +155,7 @@ READY = {
     "tagging": "#lb-tagging button",
     "processing": "#lb-processing .lb-process-summary",
     "editor": "#lb-editor .lb-cell img",
+    "concepts": "#lb-concepts .lb-cell img",
     "oven": "#lb-plan .lb-figure",
     "baking": "#lb-baking .lb-average",
     "ready": "#lb-ready .lb-grid-cell img >> nth=-1",
@@ -205,6 +209,7 @@ ACTS = {
     "tagging": _look_with_tagger,
     "processing": _fill_operations,
     "editor": _choose_picture,
+    "concepts": suggest_groups,
 }
 
 
@@ -217,6 +222,7 @@ TOPS = {
     "tagging": "#sec-tagging",
     "processing": "#lb-processing .lb-process-form",
     "editor": "#sec-editor",
+    "concepts": "#lb-concepts .lb-editor-tools",
 }
 
 

@@ -250,6 +250,15 @@ def test_which_pictures_go_can_be_exchanged(project: Project) -> None:
     assert not (project.dataset_dir / "2_zetadark" / "zetadark-002.png").exists()
 
 
+def test_one_folder_keeps_the_repeats_it_has(project: Project) -> None:
+    ask(concept_do.lb_concept_folder, trigger="zetadef", ids=ids())
+    ask(concept_do.lb_concept_repeats, folder="1_zetadef", repeats=2)
+    found = ask(concept_balance.lb_concept_balance, way="guide")
+    assert (found["lost"], found["changing"], found["T"]) == (0, 0, 22)
+    assert [one["row"][:9] for one in found["epochs"]] == ["20 images", "20 images"]
+    assert found["epochs"][0]["epochs"] > found["epochs"][1]["epochs"]
+
+
 def test_a_subject_shows_its_changes_and_one_step_takes_them_back(project: Project) -> None:
     project.write_settings({"preset": "pdxl"})
     before = read_chosen(project)

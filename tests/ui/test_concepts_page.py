@@ -159,7 +159,7 @@ def sort_by_groups(tab: Tab, project: Project) -> None:
     expect(groups.nth(1)).to_contain_text("witch hat")
     for number, name in enumerate(("zetadark", "zetahalloween")):
         groups.nth(number).get_by_role("textbox").fill(name)
-    button(tab, "Take over all 2 groups").click()
+    button(tab, "Take over 179 pictures in 2 groups").click()
     expect(panel(tab).locator(".lb-con-sum")).to_have_text("251 pictures: 251 in 4 folders.")
     expect(groups).to_have_count(0)
     assert counts(project) == {f"1_{name}": count for name, count in COUNTS.items()}

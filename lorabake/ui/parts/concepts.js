@@ -65,7 +65,7 @@ function makeGallery() {
   view.replaceWith(fresh);
   view = fresh;
   gallery = makeGrid(fresh, {
-    label: "Pictures to sort", multiple: true, smallest: Number(large.value),
+    label: "Pictures to sort", multiple: true, fit: true, smallest: Number(large.value),
     draw(cell, row) {
       cell.draggable = true;
       cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag.lb-con-place"), h("span.lb-picked", { text: "✓", "aria-hidden": "true" }));

@@ -7,7 +7,7 @@
  */
 function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
   const DRAGGED = "text/x-lorabake-pictures";
-  let movers = [], namers = [], picked = 0, renaming = "";
+  let movers = [], namers = [], picked = 0, here = "*", renaming = "";
   const list = h("ul.lb-con-cards");
   const fresh = h("input.lb-input", { type: "text", maxlength: "120", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "trigger, such as zetadef", "aria-label": "Trigger of a new folder" });
   const make = h("button.lb-button", { type: "submit" });
@@ -71,7 +71,7 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
   }
   function drawPicked() {
     for (const [button, folder, title] of movers) {
-      button.hidden = !picked;
+      button.hidden = !picked || folder === here; // they lie there already
       say(button, folder ? `Move ${picked.toLocaleString("en")} here` : `Put ${picked.toLocaleString("en")} here`);
       button.setAttribute("aria-label", `Move ${plural(picked, "picture")} to ${title}`);
     }
@@ -81,7 +81,7 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
   return {
     root, set, DRAGGED,
     picked(n) { picked = n; drawPicked(); },
-    showing(folder) { for (const [button, of] of namers) button.setAttribute("aria-pressed", String(of === folder)); },
+    showing(folder) { here = folder; drawPicked(); for (const [button, of] of namers) button.setAttribute("aria-pressed", String(of === folder)); },
     focusNew: () => fresh.focus(),
     rename: (folder) => { const node = [...list.children].find((one) => one.dataset.folder === folder); node?.scrollIntoView({ block: "nearest" }); node?.rename(); },
   };

@@ -63,7 +63,7 @@ function makeGroups({ server, project, of, onTaken }) {
     if (key !== seen) { seen = key; replace(list, ...(groups || []).map(row)); }
     if (groups?.length) {
       all.hidden = groups.length < 2;
-      say(all, `Take over all ${groups.length} groups`);
+      say(all, `Take over ${plural(groups.reduce((sum, one) => sum + one.count, 0), "picture")} in ${groups.length} groups`);
       if (groups.length === 1 && total === groups[0].count) replace(wrong, remark("info", "No clear groups: these pictures look like one and the same. Sort them by hand or by the filter."));
     }
   }

@@ -12,7 +12,7 @@ function makeTriggers({ server, project, onDone, onRename, onShow }) {
   const example = (one) => h("li", {}, h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${one.sha}`, alt: "", loading: "lazy" }),
     h("p.lb-mono", {}, ...one.gone.flatMap((tag) => [h("s", { text: tag }), " "]), h("b.lb-con-trigger", { text: one.trigger }), one.rest ? `, ${one.rest}` : ""));
   function folder(one) {
-    return h("details.lb-details", {}, h("summary", {}, h("b.lb-con-trigger", { text: one.trigger }), h("span.lb-muted", { text: ` in front of ${one.changing.toLocaleString("en")} of ${plural(one.captions, "caption")}` })),
+    return h("details.lb-details", {}, h("summary", {}, h("b.lb-con-trigger", { text: one.trigger }), h("span.lb-muted", { text: ` goes in front of ${one.changing.toLocaleString("en")} of ${plural(one.captions, "caption")}` })),
       h("ul.lb-con-examples", {}, ...one.examples.map(example)));
   }
   function drawPlan(view) {
