@@ -8,11 +8,11 @@ function makeReview({ checklist, onChange }) {
   const states = new Map(); // name → { ticks: Set, said: "", "pass" or "out" }
   const state = (name) => { if (!states.has(name)) states.set(name, { ticks: new Set(), said: "" }); return states.get(name); };
 
-  const picture = h("img.lb-lightbox-picture", { alt: "" });
-  const where = h("p.lb-lightbox-caption", { role: "status" });
+  const picture = h("img.lb-again-picture", { alt: "" });
+  const where = h("p.lb-again-caption", { role: "status" });
   const checks = h("div.lb-again-checks", { role: "group", "aria-label": "What this picture must pass" });
   const next = h("button.lb-button.lb-primary", { type: "button", "aria-keyshortcuts": "Enter", onclick: () => decide("pass") });
-  const dialog = h("dialog.lb-lightbox.lb-again-review", { "aria-label": "Look at each picture" },
+  const dialog = h("dialog.lb-again-review", { "aria-label": "Look at each picture" },
     h("div.lb-lightbox-frame", {}, picture), where, checks,
     h("div.lb-line", {},
       h("button.lb-button", { type: "button", text: "←", "aria-label": "Picture before", onclick: () => walk(-1) }),
