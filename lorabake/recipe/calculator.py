@@ -15,7 +15,7 @@ from lorabake.core.dataset import MAX_REPEATS, Concept, Dataset
 from lorabake.core.errors import RecipeError
 from lorabake.core.names import shown
 from lorabake.engine.networks.sizes import file_mib
-from lorabake.recipe.plan import Plan, make_plan
+from lorabake.recipe.plan import Plan, fit_of, make_plan, steps_per_epoch
 from lorabake.recipe.recipe import Recipe, with_setting
 from lorabake.recipe.tables import (
     Row,
@@ -238,19 +238,27 @@ def ways_to(dataset: Dataset, recipe: Recipe, steps: int, *, limit: int = 3) -> 
     if steps < 1:
         raise RecipeError("The wanted number of steps must be at least 1.")
     now = {concept.folder.name: concept.repeats for concept in _trained(dataset)}
-    if not make_plan(dataset, recipe).steps_per_epoch:
+    fit = fit_of(recipe)
+
+    def way(repeats: Mapping[str, int]) -> Way | None:
+        an_epoch = steps_per_epoch(with_repeats(dataset, repeats), recipe, fit)
+        return _way(recipe, repeats, steps, an_epoch) if an_epoch else None
+
+    first = way(now)
+    if first is None:
         return []
-    first = _way(dataset, recipe, now, steps)
-    others = [
-        _way(dataset, recipe, repeats, steps) for repeats in _multiples(now) if repeats != now
-    ]
+    others: list[Way] = []
+    for repeats in _multiples(now):
+        found = way(repeats) if repeats != now else first
+        if found is None or found.steps > 2 * steps:  # one epoch alone is too much by now
+            break
+        others.append(found)
     others.sort(key=lambda way: (abs(way.off), abs(way.epochs - recipe.general.epochs)))
     better = [way for way in others if abs(way.off) < abs(first.off)]
     return [first, *better][:limit]
 
 
-def _way(dataset: Dataset, recipe: Recipe, repeats: Mapping[str, int], steps: int) -> Way:
-    an_epoch = make_plan(with_repeats(dataset, repeats), recipe).steps_per_epoch
+def _way(recipe: Recipe, repeats: Mapping[str, int], steps: int, an_epoch: int) -> Way:
     epochs = min(MAX_EPOCHS, max(1, (2 * steps + an_epoch) // (2 * an_epoch)))
     total = epochs * an_epoch
     off = total - steps

@@ -54,8 +54,10 @@ def held_out_hashes(dataset: Dataset, recipe: Recipe) -> set[str]:
     at least one, and never all. The same picture in two places is held out in both.
     """
     split, seed = recipe.validation.validation_split, recipe.general.seed
+    if not split:
+        return set()
     distinct = {p.image.sha256 for p in _pictures(dataset) if not p.is_reg}
-    if not split or len(distinct) < 2:
+    if len(distinct) < 2:
         return set()
     count = min(len(distinct) - 1, max(1, round(len(distinct) * split)))
     order = sorted(distinct, key=lambda sha256: (derive(seed, "validation", sha256), sha256))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -21,7 +22,7 @@ from lorabake.core.dataset import Dataset
 from lorabake.core.errors import RecipeError
 from lorabake.engine.optimizers import schedule_of
 from lorabake.engine.schedules import Shape, learning_rate
-from lorabake.recipe.pictures import held_out_pictures, training_pictures
+from lorabake.recipe.pictures import Picture, held_out_pictures, training_pictures
 from lorabake.recipe.recipe import Recipe
 
 
@@ -90,14 +91,10 @@ def buckets_of(recipe: Recipe) -> list[Size]:
 
 def make_plan(dataset: Dataset, recipe: Recipe) -> Plan:
     """The plan for a dataset and a recipe; an empty dataset gives a plan of 0 steps."""
-    general, fit = recipe.general, fit_of(recipe)
     pictures = training_pictures(dataset, recipe)
-    filled = fill_buckets(
-        ((fit((p.image.width, p.image.height)).bucket, p.repeats) for p in pictures),
-        general.batch_size,
-    )
+    filled = _filled(pictures, recipe, fit_of(recipe))
     batches = sum(bucket.batches for bucket in filled)
-    steps = ceil(batches / general.gradient_accumulation_steps)
+    steps = ceil(batches / recipe.general.gradient_accumulation_steps)
     trained = [picture for picture in pictures if not picture.is_reg]
     seen = sum(picture.repeats for picture in trained)
     reg_seen = sum(picture.repeats for picture in pictures if picture.is_reg)
@@ -110,11 +107,27 @@ def make_plan(dataset: Dataset, recipe: Recipe) -> Plan:
         batches_per_epoch=batches,
         steps_per_epoch=steps,
         total_steps=total,
-        simple_steps=round((seen + reg_seen) * epochs / general.batch_size),
+        simple_steps=round((seen + reg_seen) * epochs / recipe.general.batch_size),
         warmup_steps=warmup_steps(total, recipe),
         files=ceil(epochs / recipe.saving.save_every_n_epochs),
         reg_images=reg_seen,
         validation_images=len(held_out_pictures(dataset, recipe)),
+    )
+
+
+def steps_per_epoch(dataset: Dataset, recipe: Recipe, fit: Callable[[Size], Fit]) -> int:
+    """The plan's, and nothing else, for those who try many. fit: as `fit_of` gives it."""
+    filled = _filled(training_pictures(dataset, recipe), recipe, fit)
+    batches = sum(bucket.batches for bucket in filled)
+    return ceil(batches / recipe.general.gradient_accumulation_steps)
+
+
+def _filled(
+    pictures: Sequence[Picture], recipe: Recipe, fit: Callable[[Size], Fit]
+) -> list[Bucket]:
+    return fill_buckets(
+        ((fit((p.image.width, p.image.height)).bucket, p.repeats) for p in pictures),
+        recipe.general.batch_size,
     )
 
 
@@ -180,12 +193,12 @@ def learning_rates(plan: Plan, recipe: Recipe) -> dict[str, list[float]]:
 
 
 def fit_of(recipe: Recipe) -> Callable[[Size], Fit]:
-    """How this recipe places a picture of a given size (width, height)."""
+    """How this recipe places a picture of a given size (width, height); many have the same one."""
     buckets, bucket = buckets_of(recipe), recipe.bucket
     resolution, step = recipe.general.resolution, bucket.bucket_reso_steps
     if bucket.enable_bucket and bucket.bucket_no_upscale:
-        return lambda size: fit_without_enlarging(size, resolution=resolution, step=step)
-    return lambda size: fit_into(size, buckets)
+        return cache(lambda size: fit_without_enlarging(size, resolution=resolution, step=step))
+    return cache(lambda size: fit_into(size, buckets))
 
 
 def bucket_of(size: Size, recipe: Recipe) -> Size:

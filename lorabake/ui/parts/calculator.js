@@ -1,5 +1,5 @@
 // The calculator: a row for each folder and a sum below; every cell is a "what if" until it is used.
-/** ask(draft): the sums; use(draft), said(text): take them over; busy(): something was changed. */
+/** sums(draft): asks for all figures; use(draft): takes the draft over, and says whether it could. */
 function makeCalculator({ sums, use }) {
   const number = (n) => n.toLocaleString("en");
   const body = h("tbody"), foot = h("tfoot");
@@ -21,7 +21,8 @@ function makeCalculator({ sums, use }) {
   const will = h("p.lb-pieces"), apply = h("button.lb-button.lb-primary", { type: "button", text: "Use these numbers", onclick: take });
   const leave = h("button.lb-button", { type: "button", text: "Back to what is set", onclick: () => clear() });
   const bar = h("div.lb-what-if", { hidden: true, role: "region", "aria-label": "What if" }, h("div.lb-what-if-text", {}, h("b", { text: "Only tried so far. " }), h("span", { text: "Using it changes:" }), will), leave, apply);
-  const root = h("div.lb-calculator", { hidden: true }, table, equation, ways, trouble, bar, facts, h("div.lb-beside", {}, h("div.lb-beside-words", {}, words, notes), chart.root));
+  const root = h("div.lb-calculator", { hidden: true }, h("h3.lb-heading", { text: "Repeats and epochs" }),
+    h("p.lb-muted", { text: "Type into any cell to see what it comes to. Nothing is changed before you use it." }), table, equation, ways, trouble, bar, facts, h("div.lb-beside", {}, h("div.lb-beside-words", {}, words, notes), chart.root));
   let draft = blank(), view = null, rows = [], asked = 0, timer = 0;
 
   function blank() { return { repeats: {}, epochs: null, batch_size: null }; }
