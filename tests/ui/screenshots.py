@@ -25,6 +25,7 @@ from lorabake.practice import SAMPLE_DIR
 from lorabake.recipe.presets import compose
 from lorabake.train.prepare import prepare_run
 from lorabake.ui.place import Place
+from tests.ui import four_outfits
 from tests.ui.browsing import chromium, open_section, visit
 from tests.ui.conftest import ROOT, Page, running_page
 from tests.ui.grabbing import QUERY, drawn_boards, environment
@@ -63,6 +64,7 @@ def main() -> None:
         make_screencaps(Workspace.open(root))
         make_twins(Workspace.open(root))
         make_wardrobe(Workspace.open(root))
+        four_outfits.make_outfits(Workspace.open(root))
         with (
             drawn_boards() as boards,
             running_page(root, **environment(boards, Path(folder) / "config")) as page,
@@ -120,6 +122,27 @@ def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
         tab = _tab(browser, page, 1280, 1000, "light")
         _show(tab, section)
         _save(Image.open(io.BytesIO(tab.screenshot())), into / f"{section}.png")
+    shoot_calculator(browser, page, into)
+
+
+def shoot_calculator(browser: Browser, page: Page, into: Path) -> None:
+    """The guide's four outfits, with other numbers tried."""
+    tab = _tab(browser, page, 1280, 1200, "light")
+    open_section(tab, "oven")
+    four_outfits.try_epochs(tab)
+    calculator = tab.locator("#lb-plan .lb-calculator")
+    calculator.evaluate(
+        "node => window.scrollTo(0, node.getBoundingClientRect().top + scrollY - 20)"
+    )
+    tab.wait_for_timeout(200)  # the sticky bar finds its place
+    box = calculator.bounding_box()
+    assert box is not None
+    clip = {"x": box["x"] - 16, "y": box["y"]} | {
+        "width": box["width"] + 32,
+        "height": box["height"] + 12,
+    }
+    picture = tab.screenshot(clip=clip)
+    _save(Image.open(io.BytesIO(picture)), into / "calculator.png")
 
 
 def _save(picture: Image.Image, path: Path) -> None:
