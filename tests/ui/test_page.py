@@ -225,7 +225,7 @@ def test_every_section_fits_the_window(
         tab = visit(context, filled.address)
         dark = tab.evaluate("document.body.classList.contains('dark')")
         assert dark == (scheme == "dark")
-        for section in ("project", "editor", "oven", "baking", "ready"):
+        for section in ("project", "editor", "concepts", "oven", "baking", "ready"):
             open_section(tab, section)
             assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), section
             if width < 640:
