@@ -147,9 +147,9 @@ def _expanded(scan: Scan, shas: Sequence[str], ignored: frozenset[str]) -> list[
     """All files of these contents; of one that may not be shown with itself only the first."""
     found: list[Seen] = []
     for sha in shas:
-        same = sorted(scan.pictures[sha], key=lambda one: natural_key(one.id))
+        same = sorted(scan.pictures[sha], key=lambda one: one.order)
         found += same[:1] if pair_key(sha, sha) in ignored else same
-    return sorted(found, key=lambda one: natural_key(one.id))
+    return sorted(found, key=lambda one: one.order)
 
 
 def _group(
@@ -254,6 +254,6 @@ def _variants(scan: Scan, kept: dict[str, Seen], ignored: frozenset[str]) -> lis
             seen |= {one.id: one, other.id: other}
             above[top(one.id)] = top(other.id)
     groups: dict[str, list[Seen]] = defaultdict(list)
-    for id, one in sorted(seen.items(), key=lambda item: natural_key(item[0])):
+    for id, one in sorted(seen.items(), key=lambda item: item[1].order):
         groups[top(id)].append(one)
     return [members for members in groups.values() if len(members) > 1]

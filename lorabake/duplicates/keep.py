@@ -49,6 +49,14 @@ class Choice:
 
 def relation(scan: Scan, one: Seen, other: Seen) -> Relation | None:
     """How `one` stands to `other`; None when they were not found to be alike."""
+    key = (one.image.sha256, other.image.sha256)
+    if key not in scan.remembered:
+        scan.remembered[key] = _relation(scan, one, other)
+    found: Relation | None = scan.remembered[key]
+    return found
+
+
+def _relation(scan: Scan, one: Seen, other: Seen) -> Relation | None:
     a, b = one.image.sha256, other.image.sha256
     if a == b:
         return Relation(None, 1.0)
@@ -69,6 +77,14 @@ def relation(scan: Scan, one: Seen, other: Seen) -> Relation | None:
 
 def choose(scan: Scan, one: Seen, other: Seen, prefer_folder: str) -> Choice:
     """Which of the two to keep."""
+    key = (one.id, other.id, prefer_folder)
+    if key not in scan.remembered:
+        scan.remembered[key] = _choice(scan, one, other, prefer_folder)
+    found: Choice = scan.remembered[key]
+    return found
+
+
+def _choice(scan: Scan, one: Seen, other: Seen, prefer_folder: str) -> Choice:
     for rule in (_folder, _colour, _detail, _marks, _origin, _packing, _last):
         found = rule(scan, one, other, prefer_folder)
         if found is not None:
@@ -175,7 +191,7 @@ def _last(_: Scan, one: Seen, other: Seen, __: str) -> Choice | None:
         first: (
             "copy" in seen.image.path.stem.lower(),
             natural_key(seen.image.path.stem),
-            natural_key(seen.id),
+            seen.order,
         )
         for first, seen in ((True, one), (False, other))
     }

@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lorabake.core.dataset import DatasetImage
 from lorabake.core.errors import ImageError, Stopped
 from lorabake.core.index import Index
+from lorabake.core.names import natural_key
 from lorabake.core.sources import FILE, FOLDER, Sources
 from lorabake.core.tags import tag_key
 from lorabake.duplicates.align import Planes, planes
@@ -57,9 +60,14 @@ class Seen:
     has_mark: bool
     detail: Detail | None
 
-    @property
+    @cached_property
     def id(self) -> str:
         return str(self.image.path)
+
+    @cached_property
+    def order(self) -> Any:
+        """To sort by, as people do."""
+        return natural_key(self.id)
 
     @property
     def pixels(self) -> int:
@@ -71,11 +79,13 @@ class Scan:
     """pictures: by sha256, those of the same bytes together.
 
     pairs: what the second is to the first, for (sha256, sha256). unreadable: path and reason.
+    remembered: what was asked of two pictures before, as the hardness moves.
     """
 
     pictures: Mapping[str, tuple[Seen, ...]]
     pairs: Mapping[tuple[str, str], Pair]
     unreadable: tuple[tuple[str, str], ...] = ()
+    remembered: dict[tuple[str, ...], Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def scan_duplicates(
