@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lorabake.ui import again, bakes, grab_do, grids
+from lorabake.ui import again, bakes, grab_do, grids, handover
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
@@ -14,6 +14,8 @@ GUIDE = (
     "Test your epochs, then which weight works. Your LoRA should ideally work at weight 1.0, "
     "but it is okay if it works best around 0.8."
 )
+
+SCRIPTS = ("again_review", "again", "handover", "lora_look")
 
 
 def build(desk: Desk) -> None:
@@ -27,8 +29,9 @@ def build(desk: Desk) -> None:
         again.lb_again_look,
         again.lb_again,
         grab_do.lb_grab_undo,
+        *handover.CALLS,
     )
-    board = part("ready", calls=calls, scripts=("again_review", "again"), elem_id="lb-ready")
+    board = part("ready", calls=calls, scripts=SCRIPTS, elem_id="lb-ready")
     desk.project.change(look, desk.project, board, show_progress="hidden")
     board.changed(now, None, desk.dataset, show_progress="hidden")
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import load_file
 
 from lorabake.core.errors import GridError, LorabakeError, ModelFileError, WorkspaceError
@@ -18,13 +19,11 @@ from lorabake.core.run import Run
 from lorabake.core.settings import from_mapping
 from lorabake.engine.lora_file import inspect_lora, model_hash, read_lora, read_metadata, save_lora
 from lorabake.engine.networks.lowrank import Keep, Part, composed, difference
-from lorabake.grid.cells import write_png
 from lorabake.grid.handover import words
 from lorabake.grid.handover.card import model_card
 from lorabake.grid.handover.choice import Choice, choose
 from lorabake.grid.handover.make import HandedOver, hand_over
 from lorabake.grid.handover.settings import HandoverSettings
-from lorabake.grid.infotext import Rendering, infotext
 from lorabake.grid.job import GridRequest, prepare_grid, read_plan
 from tests.engine.tiny_networks import file_of
 from tests.grid.webui import read_infotext
@@ -55,14 +54,16 @@ def tasted(run: Run) -> Run:
     asked = {"prompt": "ohwx, smile (happy)", "negative": "hat", "weights": "0, 0.8, 1.0"}
     folder = prepare_grid(run, from_mapping(GridRequest, {**asked, "size": "32x32"}))
     plan = read_plan(folder)
-    about = Rendering(
-        plan.prompt, plan.negative, plan.seed, plan.steps, plan.cfg, plan.sampler, 32, 32, "m", "ab"
-    )
     for row in plan.rows:
         for weight in plan.weights:
             picture = Image.new("RGB", (32, 32), (row.epoch * 60, int(weight * 200), 90))
-            text = infotext(about, row.name, row.lora_hash, weight)
-            write_png(folder / plan.cell_name(row, weight), picture, text)
+            notes = PngInfo()
+            notes.add_text(
+                "parameters",
+                f"<lora:{row.name}:{weight}>, {plan.prompt}\nNegative prompt: hat\nSteps: 20, "
+                f'Sampler: Euler a, Lora hashes: "{row.name}: {row.lora_hash[:12]}", Version: 1',
+            )
+            picture.save(folder / plan.cell_name(row, weight), pnginfo=notes)
     return run
 
 

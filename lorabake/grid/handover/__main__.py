@@ -1,4 +1,4 @@
-"""`python -m lorabake.grid.handover FOLDER`: the process that hands one file over."""
+"""`python -m lorabake.grid.handover FOLDER`: the process that hands one file over, or looks into one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lorabake.core.worker import JobProcess, run_job
-from lorabake.grid.handover.job import KIND, read_asked
+from lorabake.grid.handover.job import KIND, file_to_look_into, read_asked
 
 
 def work(job: JobProcess) -> dict[str, Any]:
+    if file := file_to_look_into(job.folder):
+        from lorabake.grid.handover.look import look_into
+
+        return look_into(file)
     from lorabake.grid.handover.make import hand_over  # torch from here on
 
     asked = read_asked(job.folder)

@@ -9,8 +9,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from lorabake.core.files import (
     temporary_beside,
 )
 from lorabake.core.names import name_key
+from lorabake.core.run import Run
 from lorabake.core.workspace import Project, Workspace
 from lorabake.engine.shelf import lora_places
 
@@ -80,12 +81,28 @@ def remember_folder(workspace: Workspace, folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def workroom(run: Run) -> Iterator[Path]:
+    """A folder in the run's for files until they are put in place; swept when a kill left it."""
+    room = temporary_beside(run.folder / "handover")
+    room.mkdir()
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
 def put(made: Mapping[str, Path], folder: Path) -> list[Placed]:
     """Copy files into a folder under these names, all or none.
 
     Raises WorkspaceError, with nothing done, when one of the names is taken by other content.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{folder} cannot be made ({error.strerror}). Choose another folder."
+        ) from error
     hashes = {name: sha256_of(path) for name, path in made.items()}
     for name, digest in hashes.items():
         _refuse_taken(folder, name, digest)

@@ -1,4 +1,5 @@
-"""Handing over as the page does it: a process of its own, which a bake in the queue does not hold up.
+"""Handing over, and looking into files, as the page does it: in a process of its own, which a bake in
+the queue does not hold up.
 
 Its folder lies in the project's jobs: `handover.json` says what was asked, the last event what came
 of it. No torch here.
@@ -19,6 +20,7 @@ from lorabake.core.files import atomic_write_json, read_json
 from lorabake.core.process import Child, start_detached
 from lorabake.core.run import Run
 from lorabake.core.settings import from_mapping, to_mapping
+from lorabake.core.status import read_job
 from lorabake.core.workspace import Project, Workspace
 from lorabake.grid.handover.choice import Choice, choose
 from lorabake.grid.handover.folders import Placed, take_back
@@ -28,7 +30,9 @@ KIND = "export"
 MODULE = "lorabake.grid.handover"
 RECORD = "handover.json"
 BACK = "taken-back.json"
-_children: list[Child] = []  # ours; kept so that the ended ones are collected
+START = 60.0  # seconds in which a process of another page must have begun
+DIED = "It ended before it began. Its log tells why: {log}"
+_children: dict[Path, Child] = {}  # ours, by the folder of their job
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,10 @@ class State:
     result: Mapping[str, Any]
 
     @property
+    def is_over(self) -> bool:
+        return self.state not in ("new", "queued", "running")
+
+    @property
     def placed(self) -> list[Placed]:
         return [
             Placed(Path(one["path"]), str(one["sha256"]), bool(one["new"]))
@@ -58,13 +66,8 @@ class State:
         ]
 
 
-def start(
-    workspace: Workspace,
-    project: Project,
-    asked: Asked,
-) -> Run:
+def start(workspace: Workspace, project: Project, asked: Asked) -> Run:
     """Begin; the job's folder."""
-    run = project.create_job(KIND)
     record = {
         "format": 1,
         "workspace": str(workspace.root),
@@ -78,15 +81,35 @@ def start(
         "upload": asked.upload,
         "private": asked.private,
     }
-    atomic_write_json(run.folder / RECORD, record)
-    job = {"format": 1, "kind": KIND, "title": asked.settings.name, "created": time.time()}
-    atomic_write_json(run.job_path, {**job, "attempt": 1})
-    _children[:] = [child for child in _children if child.poll() is None]
     # The page works offline; who asked for an upload asked to go out.
     online = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"} if asked.upload else {}
+    return _start(project, record, asked.settings.name, online)
+
+
+def start_look(project: Project, file: Path) -> Run:
+    """Begin to look into a LoRA file; the last event says what it is."""
+    return _start(project, {"format": 1, "look": str(file)}, file.name, {})
+
+
+def _start(
+    project: Project, record: Mapping[str, Any], title: str, environment: Mapping[str, str]
+) -> Run:
+    run = project.create_job(KIND)
+    atomic_write_json(run.folder / RECORD, record)
+    job = {"format": 1, "kind": KIND, "title": title, "created": time.time(), "attempt": 1}
+    atomic_write_json(run.job_path, job)
+    for child in _children.values():
+        child.poll()  # so that the ended ones are collected
     argv = [sys.executable, "-m", MODULE, str(run.folder)]
-    _children.append(start_detached(argv, log=run.log_path, extra=online))
+    _children[run.folder] = start_detached(argv, log=run.log_path, extra=environment)
     return run
+
+
+def file_to_look_into(folder: Path) -> Path | None:
+    """What `start_look` was asked for; None for another job."""
+    record = read_json(folder / RECORD)
+    look = record.get("look") if isinstance(record, dict) else None
+    return Path(look) if isinstance(look, str) else None
 
 
 def read_asked(folder: Path) -> Asked:
@@ -107,6 +130,7 @@ def read_asked(folder: Path) -> Asked:
 def read_state(project: Project, name: str) -> State:
     """How a job stands; JobError when there is no such job."""
     run = _job(project, name)
+    gone = _is_gone(run)  # asked first: what ends now has then said its last word
     status, result, text = run.status(), {}, ""
     for event in read_tail(run.events_path):
         if event.type == "note":
@@ -115,7 +139,9 @@ def read_state(project: Project, name: str) -> State:
             result = dict(event.data)
     if status.state in ("failed", "interrupted", "stopped"):
         text = status.text or "It was stopped."
-    state = "taken back" if (run.folder / BACK).exists() else status.state
+    state = "taken back" if (run.folder / BACK).exists() else str(status.state)
+    if state == "queued" and gone:
+        return State("failed", DIED.format(log=run.log_path), {})
     return State(state, text, result)
 
 
@@ -127,6 +153,15 @@ def undo(project: Project, name: str) -> list[Path]:
     gone = take_back(project, state.placed)
     atomic_write_json(run.folder / BACK, {"format": 1, "files": [str(path) for path in gone]})
     return gone
+
+
+def _is_gone(run: Run) -> bool:
+    """Its process has ended; of a process that an earlier page started, it had time to begin."""
+    child = _children.get(run.folder)
+    if child is not None:
+        return child.poll() is not None
+    job = read_job(run)
+    return job is not None and time.time() - job.created > START
 
 
 def _job(project: Project, name: str) -> Run:

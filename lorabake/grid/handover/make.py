@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from PIL import Image, PngImagePlugin
@@ -25,7 +24,7 @@ from lorabake.engine.networks.lowrank import Part, composed, difference, ranks
 from lorabake.grid.handover import words
 from lorabake.grid.handover.card import model_card
 from lorabake.grid.handover.choice import Choice
-from lorabake.grid.handover.folders import Placed, put
+from lorabake.grid.handover.folders import Placed, put, workroom
 from lorabake.grid.handover.settings import TRIM, HandoverSettings, Merge, parse_keep, parse_merge
 from lorabake.grid.job import base_of, recipe_of
 
@@ -82,12 +81,12 @@ def hand_over(
     name = safe_name(settings.name)
     if not settings.weight:
         raise GridError("The weight is 0, at which the LoRA does nothing. Choose another.")
-    with TemporaryDirectory(dir=choice.run.folder, prefix=".handover-") as room:
-        made = _make(choice, settings, Path(room), tell)
+    with workroom(choice.run) as room:
+        made = _make(choice, settings, room, tell)
         tell("Looking at the file")
         found = _checked(choice, made.path)
         files = {f"{name}.safetensors": made.path}
-        files |= _beside(choice, settings, name, made, Path(room), card)
+        files |= _beside(choice, settings, name, made, room, card)
         tell(f"Copying to {folder}")
         placed = put(files, folder)
     if model_hash(placed[0].path) != found["hashes"]["model"]:

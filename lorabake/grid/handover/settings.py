@@ -13,6 +13,10 @@ from lorabake.engine.networks.lowrank import Keep
 KEEP, TRIM = "keep", "trim"
 MAX_RANK = 1024
 MAX_WEIGHT = 10.0
+NO_TOKEN = (
+    "There is no token for Hugging Face. Make one that may write under Settings › Access Tokens on "
+    "huggingface.co, and enter it under Preparing the oven › Model shelf › Keys."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

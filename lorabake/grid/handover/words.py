@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from lorabake.core.tags import tag_key
 from lorabake.grid.handover.choice import Choice
 from lorabake.grid.handover.settings import HandoverSettings
-from lorabake.grid.infotext import lora_tag
+from lorabake.grid.tags import lora_tag
 
 _HASHES = re.compile(r', Lora hashes: (?:"(?:\\.|[^"\\])*"|[^,]*)')
 

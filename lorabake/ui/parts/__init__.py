@@ -29,6 +29,7 @@ SHEETS = (
     "improving",
     "calculator",
     "concepts",
+    "handover",
 )
 
 

@@ -24,9 +24,13 @@ const bakeAgain = makeAgain({
   onUntick: (names) => { for (const name of names) ticked.delete(name); drawTicks(); },
   onAdded: () => { trigger("changed"); tell("captions", { project }); tell("nudge"); },
 });
+const handover = makeHandover({
+  server, label: () => label(at(...focus)), onOpen: () => box.close(),
+  where: () => { const [epoch, weight] = at(...focus); return { project, run, grid: view.name, epoch, weight }; },
+});
 const board = h("div.lb-board", { hidden: true },
   h("div.lb-line", {}, h("label.lb-field.lb-grow", {}, h("span", { text: "Grid" }), grids), stop, resume, sheet),
-  line, meter, trouble, prompt, table, bakeAgain.bar, bakeAgain.root);
+  line, meter, trouble, prompt, table, handover.root, bakeAgain.bar, bakeAgain.root);
 const empty = h("p.lb-muted.lb-hint", { text: "There is no LoRA file yet. Bake one first; the first epoch is enough to begin." });
 const form = h("div.lb-request", { hidden: true },
   h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: "Run" }), chooser)),
@@ -46,8 +50,9 @@ const box = h("dialog.lb-lightbox", { "aria-label": "One picture of the grid" },
     h("button.lb-button", { type: "button", text: "↓", "aria-label": "Epoch below", onclick: () => move(1, 0) }),
     h("label.lb-check", {}, best, h("span", { text: "Tick (T)" })),
     h("span.lb-muted.lb-lightbox-hint", { text: "Arrows walk, hold Space to compare with weight 0" }), h("span.lb-grow"),
-    h("button.lb-button", { type: "button", text: "Close", onclick: () => box.close() })));
-replace(element, empty, form, board, box);
+    h("button.lb-button", { type: "button", text: "Close", onclick: () => box.close() })), handover.inLarge);
+const loraLook = makeLoraLook({ server, project: () => project });
+replace(element, empty, form, board, loraLook.root, box);
 
 const address = (name, kind = "cell") => `/lorabake/${kind}/${[project, run, view.name, name].map(encodeURIComponent).join("/")}`;
 const at = (y, x) => view.cells[y * view.weights.length + x];
@@ -76,6 +81,8 @@ function ring() {
     node.classList.toggle("lb-ringed", here);
     node.tabIndex = here ? 0 : -1;
   }
+  const [, weight, , there] = at(...focus);
+  handover.chosen(there && weight !== 0);
 }
 
 /** Take this cell for baking again, or leave it. */
@@ -125,6 +132,7 @@ function drawTable() {
     focus = [0, 0];
     ticked.clear();
     bakeAgain.clear();
+    handover.clear();
     const [w, t] = view.shape;
     replace(table, h("table.lb-cells", { style: `--shape:${w}/${t};--columns:${view.weights.length}` },
       h("thead", {}, h("tr", {}, h("td", { "aria-label": "Epochs and weights" }), ...view.weights.map((weight) => h("th", { scope: "col", text: `weight ${weight}` })))),
@@ -139,6 +147,7 @@ function drawTable() {
     if (cell[3] && !node.firstChild) node.append(h("img", { src: address(cell[2], "small-cell"), alt: label(cell), loading: "lazy", decoding: "async" }));
     node.nextSibling.hidden = !cell[3];
   });
+  handover.chosen(at(...focus)[3] && at(...focus)[1] !== 0);
 }
 
 function drawGrid() {
@@ -269,6 +278,7 @@ function switched() {
     for (const name of Object.keys(inputs)) delete inputs[name];
     replace(often); replace(rarely); replace(said);
     form.hidden = true; empty.hidden = true; drawGrid();
+    loraLook.clear();
   }
   again();
 }

@@ -1,0 +1,173 @@
+/**
+ * "Use this one": the chosen cell's file goes to the web UI, with its sidecar and preview.
+ *
+ * where(): { project, run, grid, epoch, weight } of the chosen cell; label(): it in words.
+ * buttons(): a row for the large view and one for the board; onOpen(): the panel opens.
+ */
+function makeHandover({ server, where, label, onOpen = () => {} }) {
+  let asked = null, timer = null, turn = 0, job = "", owner = "";
+  const inputs = {};
+  const typed = new Map(); // field → what a person wrote; stays when another cell is chosen
+  const title = h("h3.lb-heading");
+  const often = h("div.lb-fields"), rarely = h("div.lb-fields");
+  const folder = h("select.lb-select", { id: "lb-handover-folder" });
+  const other = h("input.lb-input", { type: "text", id: "lb-handover-path", maxlength: "1000", spellcheck: "false", autocomplete: "off", placeholder: "/path/to/models/Lora", "aria-label": "Path of another folder" });
+  const take = h("button.lb-button", { type: "button", text: "Use this folder", onclick: addFolder });
+  const write = h("button.lb-button.lb-primary", { type: "button", id: "lb-handover-write", onclick: start });
+  const said = h("div", { "aria-live": "polite" });
+  const panel = h("section.lb-handover", { hidden: true, "aria-label": "Use this one" }, title, often,
+    h("label.lb-field", {}, h("span", { text: "Folder" }), folder, h("small.lb-muted", { text: "Where your web UI looks for LoRAs. The one you choose is remembered." })),
+    h("details.lb-details", {}, h("summary", { text: "Another folder" }), h("div.lb-line", {}, h("label.lb-field.lb-grow", {}, h("span", { text: "Full path" }), other), take)),
+    h("details.lb-details", {}, h("summary", { text: "More: negative prompt, notes, smaller file, average of two epochs" }), rarely),
+    h("div.lb-line", {}, write, button("Copy prompt", copyPrompt), button("Model card", showCard), h("button.lb-quiet", { type: "button", text: "Not now", onclick: close })));
+  const shownText = h("textarea.lb-caption.lb-mono", { rows: "14", readonly: true, spellcheck: "false", "aria-label": "Model card" });
+  const card = h("section.lb-handover", { hidden: true, "aria-label": "Model card" }, h("h3.lb-heading", { text: "Model card" }),
+    h("p.lb-muted", { text: "A draft for Civitai or Hugging Face, in Markdown. Put the example picture beside it." }), shownText,
+    h("div.lb-line", {}, button("Copy model card", () => copy(shownText.value, "Copied the model card.")), h("button.lb-quiet", { type: "button", text: "Close", onclick: () => { card.hidden = true; } })));
+  const repo = h("input.lb-input", { type: "text", id: "lb-handover-repo", maxlength: "200", spellcheck: "false", autocomplete: "off", placeholder: "your-name/hsr_kafka" });
+  const secret = h("input", { type: "checkbox", checked: true, id: "lb-handover-private" });
+  const bring = h("button.lb-button", { type: "button", text: "Upload to Hugging Face", onclick: upload });
+  card.append(h("details.lb-details", {}, h("summary", { text: "Upload to Hugging Face" }),
+    h("p.lb-muted", { text: "The LoRA, its picture and this card go there with your own token, which you enter under Model shelf › Keys." }),
+    h("div.lb-line", {}, h("label.lb-field.lb-grow", {}, h("span", { text: "Owner/name" }), repo), h("label.lb-check", {}, secret, "Private"), bring)));
+  const bar = buttons(), inLarge = buttons();
+  const root = h("div.lb-handover-board", {}, bar, panel, card, said);
+
+  function button(text, onclick) { return h("button.lb-button", { type: "button", text, onclick }); }
+  /** The three ways to use a cell. */
+  function buttons() {
+    return h("div.lb-line.lb-handover-bar", { role: "group", "aria-label": "Use the chosen picture's LoRA" },
+      button("Use this one", open), button("Copy prompt", copyPrompt), button("Model card", showCard), h("span.lb-muted"));
+  }
+
+  function name(text) { for (const one of [bar, inLarge]) say(one.querySelector("span"), text); }
+
+  const request = () => Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value]));
+  const cell = () => asked || where();
+  const bad = (error) => replace(said, remark("bad", error.message));
+
+  function field(spec) {
+    const id = `lb-handover-${spec.name}`;
+    const input = spec.choices.length
+      ? h("select.lb-select", { id }, ...spec.choices.map(([value, text]) => h("option", { value, text })))
+      : spec.long ? h("textarea.lb-caption.lb-short", { id, rows: "2", spellcheck: "false", maxlength: String(spec.longest) })
+        : h("input.lb-input", { id, type: "text", inputmode: spec.type === "float" ? "decimal" : undefined, maxlength: String(spec.longest), spellcheck: "false", autocomplete: "off" });
+    input.value = spec.value;
+    input.addEventListener("input", () => { typed.set(spec.name, input.value); draw(); });
+    if (typed.has(spec.name)) input.value = typed.get(spec.name);
+    inputs[spec.name] = input;
+    return h(`label.lb-field${spec.long ? ".lb-wide" : ""}`, {}, h("span", { text: spec.label }), input, spec.help && h("small.lb-muted", { text: spec.help }));
+  }
+  function draw() { say(write, `Write ${inputs.name?.value.trim() || "it"}.safetensors`); }
+
+  /** Ask for the form of the chosen cell, unless it is open for this very one. */
+  async function fill() {
+    const now = where(), mine = (turn += 1);
+    if (asked && JSON.stringify(asked) === JSON.stringify(now)) return true;
+    try {
+      const answer = await ask(server.lb_handover, now);
+      if (mine !== turn) return false;
+      asked = now;
+      typed.delete("weight"); // each cell has its own
+      for (const name of Object.keys(inputs)) delete inputs[name];
+      replace(often, ...answer.fields.filter((f) => !f.more).map(field));
+      replace(rarely, ...answer.fields.filter((f) => f.more).map(field));
+      offer(answer.folders);
+      say(title, `Use ${label()}`);
+      draw();
+      return true;
+    } catch (error) { bad(error); return false; }
+  }
+  function offer(listed) { replace(folder, ...listed.map(([value, text]) => h("option", { value, text }))); folder.value = listed[0]?.[0] || ""; }
+
+  async function open() {
+    onOpen();
+    replace(said);
+    if (!(await fill())) return;
+    panel.hidden = false;
+    panel.scrollIntoView({ block: "nearest" });
+    inputs.name.focus();
+  }
+  function close() { panel.hidden = true; }
+
+  async function addFolder() {
+    try { offer((await ask(server.lb_handover_folder, { path: other.value })).folders); other.value = ""; replace(said, remark("ok", "This folder is offered first from now on.")); } catch (error) { bad(error); }
+  }
+
+  async function texts() {
+    if (!(await fill())) return null;
+    try { return await ask(server.lb_handover_words, { ...cell(), request: request() }); } catch (error) { bad(error); return null; }
+  }
+  async function copyPrompt() {
+    const answer = await texts();
+    if (answer) copy(answer.prompt, `Copied: ${answer.prompt}`);
+  }
+  async function showCard() {
+    const answer = await texts();
+    if (!answer) return;
+    onOpen();
+    shownText.value = answer.card;
+    card.hidden = false;
+    card.scrollIntoView({ block: "nearest" });
+  }
+  async function copy(text, done) {
+    let level = "ok", words = done;
+    try { await navigator.clipboard.writeText(text); } catch { level = "info"; words = `This browser does not let the page copy. Copy it from here: ${text}`; }
+    replace(said, remark(level, words));
+    name(level === "ok" ? "✓ Copied" : "It is below the grid");
+    setTimeout(() => name(label()), 2500);
+  }
+
+  async function start() {
+    write.disabled = true;
+    replace(said, remark("info", "Writing…"));
+    owner = cell().project;
+    try { job = (await ask(server.lb_hand_over, { ...cell(), folder: folder.value, request: request() })).job; look(); } catch (error) { bad(error); write.disabled = false; }
+  }
+  async function upload() {
+    bring.disabled = true;
+    replace(said, remark("info", "Uploading…"));
+    owner = cell().project;
+    try { job = (await ask(server.lb_handover_upload, { ...cell(), request: request(), repo: repo.value, private: secret.checked })).job; look(); } catch (error) { bad(error); bring.disabled = false; }
+  }
+  async function look() {
+    clearTimeout(timer);
+    if (!root.isConnected) return;
+    try {
+      const state = await ask(server.lb_handover_state, { project: owner, job });
+      if (["new", "queued", "running"].includes(state.state)) {
+        replace(said, remark("info", state.text ? `${state.text}…` : "Writing…"));
+        timer = setTimeout(look, 500);
+        return;
+      }
+      write.disabled = bring.disabled = false;
+      if (state.state === "finished") done(state); else bad(new Error(state.text));
+    } catch (error) { bad(error); write.disabled = bring.disabled = false; }
+  }
+  function done(state) {
+    panel.hidden = true;
+    if (state.url) { replace(said, remark("ok", `${state.files.join(", ")} ${state.files.length > 1 ? "are" : "is"} at ${state.url} now.`), ...state.said.map((text) => remark("info", text))); return; }
+    const undo = state.can_undo && h("button.lb-quiet", { type: "button", text: "Undo", onclick: takeBack });
+    replace(said, remark("ok", `${state.files.join(", ")} ${state.files.length > 1 ? "are" : "is"} in ${state.folder}. Refresh the LoRAs in your web UI.`, { extra: [undo] }), ...state.said.map((text) => remark("info", text)));
+  }
+  async function takeBack() {
+    try { replace(said, remark("ok", (await ask(server.lb_handover_undo, { project: owner, job })).said)); } catch (error) { bad(error); }
+  }
+
+  return {
+    root, inLarge,
+    /** Another cell is chosen. there: it is rendered, with a weight above 0. */
+    chosen(there) {
+      for (const one of [bar, inLarge]) for (const node of one.querySelectorAll("button")) node.disabled = !there;
+      name(label());
+      if (!panel.hidden && there) fill();
+    },
+    /** Another grid or project: nothing is asked any more. */
+    clear() {
+      asked = null; turn += 1;
+      typed.clear();
+      panel.hidden = true; card.hidden = true;
+      replace(said);
+    },
+  };
+}
