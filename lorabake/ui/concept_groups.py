@@ -13,7 +13,7 @@ from typing import Any
 
 from lorabake.concepts.cluster import Group, suggest_groups
 from lorabake.concepts.looks import looks_of
-from lorabake.concepts.pile import Picture
+from lorabake.concepts.pile import Picture, Sorting
 from lorabake.concepts.sorting import assign_groups, folder_for, one_tag
 from lorabake.core.dataset import split_concept_name
 from lorabake.core.errors import DatasetError, LorabakeError
@@ -86,7 +86,7 @@ def lb_concept_suggest(data: dict[str, Any]) -> dict[str, Any]:
     """{project, of: a folder, "" for the pile, "*" for all}: begin to look for groups."""
     project = place().project(data.get("project"))
     sorting, of = look(project).sorting, text(data, "of", limit=200)
-    pictures = sorting.pictures if of == ANYWHERE else sorting.of(of)
+    pictures = learned(sorting) if of == ANYWHERE else sorting.of(of)
     if not pictures:
         raise DatasetError("There are no pictures here to look for groups in.")
     with _guard:
@@ -162,6 +162,12 @@ def lb_concept_forget(data: dict[str, Any]) -> dict[str, Any]:
         if found is not None:
             found.stop.set()
     return {}
+
+
+def learned(sorting: Sorting) -> tuple[Picture, ...]:
+    """All but those for regularisation."""
+    reg = {one.folder.name for one in sorting.concepts if one.is_reg}
+    return tuple(one for one in sorting.pictures if one.folder not in reg)
 
 
 def _rows(project: Project, found: Suggesting) -> list[dict[str, Any]]:

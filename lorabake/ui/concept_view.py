@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ _MASKS = "_mask"
 
 @dataclass(frozen=True)
 class Card:
-    """A folder as it is shown. number: the key that sends pictures to it, 0 for none."""
+    """A folder as it is shown. reg: for regularisation."""
 
     folder: str
     trigger: str
@@ -41,7 +41,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Seen:
-    """The pictures as they were read last. number: another one whenever they were read anew."""
+    """The pictures as they were read last. key: of what was read; number: another one whenever they were read anew."""
 
     key: Any
     number: int
@@ -68,7 +68,7 @@ def lb_concepts(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "seen": seen.number,
         "version": place().dataset_version(project.name),
-        "folders": [card.__dict__ for card in listed],
+        "folders": [asdict(card) for card in listed],
         "rows": [
             [numbers.get(one.folder, -1), one.name, one.sha256, one.width, one.height]
             + [len(one.image.caption.tags)]

@@ -281,7 +281,8 @@ async function readAll() {
   else redraw({ keep: true });
   past.read();
   stale = true;
-  fresh();
+  clearTimeout(fresh.timer);
+  fresh.timer = setTimeout(fresh, other && was.size ? 400 : 0); // not after each of many
 }
 /** What is under the gallery is asked only where it can be seen. */
 function fresh() {

@@ -32,7 +32,7 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
     return button;
   }
   function card(one, at, total) {
-    const seen = one.images * one.repeats, looks = `${one.images} × ${one.repeats} = ${seen.toLocaleString("en")} seen per epoch`;
+    const seen = one.images * one.repeats, looks = `${one.images} × ${one.repeats} = ${seen.toLocaleString("en")} seen per epoch; the folder is called ${one.folder}`;
     const repeats = h("input.lb-input.lb-number", { type: "number", min: "1", max: "1000", value: String(one.repeats), "aria-label": `Repeats of ${one.trigger}`, onchange: () => onRepeats(one.folder, Number(repeats.value)) });
     const share = one.reg ? "regularisation" : `${Math.round((100 * seen) / (total || 1))} % of T`;
     const rename = h("button.lb-quiet", { type: "button", text: "Rename", "aria-label": `Rename ${one.trigger}`, onclick: () => { renaming = one.folder; swap(); } });

@@ -26,6 +26,7 @@ function attachConceptKeys({ element, actions }) {
     const nowhere = event.target === document.body || event.target === document.documentElement;
     return nowhere && (!recent || recent === section()?.id.slice(4));
   }
+  const elsewhere = (node) => Boolean(node?.closest?.(".lb-con-balance, .lb-con-found")); // with a list of its own
   const PLAIN = { g: actions.grid, n: actions.fresh, "/": actions.search, Escape: actions.none };
   function work(event) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -33,10 +34,10 @@ function attachConceptKeys({ element, actions }) {
     if ((event.ctrlKey || event.metaKey) && !event.altKey) {
       if (key === "z") return () => (event.shiftKey ? actions.redo() : actions.undo());
       if (key === "y") return actions.redo;
-      return key === "a" ? actions.all : null;
+      return key === "a" && !elsewhere(event.target) ? actions.all : null;
     }
     if (event.altKey || event.ctrlKey || event.metaKey) return null;
-    if (/^[0-9]$/.test(key)) return () => actions.send(Number(key));
+    if (/^[0-9]$/.test(key)) return elsewhere(event.target) ? null : () => actions.send(Number(key));
     return PLAIN[key] || null;
   }
   document.addEventListener("keydown", (event) => { // in front of the page's own help
