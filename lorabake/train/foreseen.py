@@ -14,7 +14,7 @@ from lorabake.recipe.plan import make_plan
 from lorabake.recipe.recipe import Recipe
 from lorabake.train.batches import captions_of, epoch_batches, train_images
 
-MOST: Final = 12  # looks at one picture that are told
+MOST: Final = 4  # looks at one picture that are told of an epoch
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ForeseenCaption:
 def foreseen_captions(
     dataset: Dataset, recipe: Recipe, picture: Path, *, epochs: int = 3
 ) -> list[ForeseenCaption]:
-    """Every look at one picture in the first epochs, in order: shuffled, kept and dropped as in the
-    bake with this seed. DatasetError when the picture is not among those that are trained on."""
+    """The looks at one picture in the first epochs, in order: shuffled, kept and dropped as in the
+    bake with this seed; the first MOST of each epoch. DatasetError when the picture is not among those that are trained on."""
     general = recipe.general
     images = train_images(dataset, recipe)
     if all(image.path != picture for image in images):
@@ -60,8 +60,8 @@ def foreseen_captions(
                 texts = captions_of(batch, general.seed, total)
                 looks += [(batch.step, texts[slot]) for slot in slots]
         looks.sort(key=lambda look: look[0])
-        found += [_caption(epoch, step, text, recipe) for step, text in looks]
-    return found[:MOST]
+        found += [_caption(epoch, step, text, recipe) for step, text in looks[:MOST]]
+    return found
 
 
 def _caption(epoch: int, step: int, text: str, recipe: Recipe) -> ForeseenCaption:

@@ -13,7 +13,7 @@ from lorabake.core.tags import tag_key
 from lorabake.engine.token_count import CHUNK, count_tokens
 from lorabake.recipe.pictures import Picture, training_pictures
 from lorabake.recipe.recipe import Recipe
-from lorabake.train.foreseen import ForeseenCaption, foreseen_captions
+from lorabake.train.foreseen import MOST, ForeseenCaption, foreseen_captions
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.place import place
@@ -48,6 +48,8 @@ def lb_foreseen(data: dict[str, Any]) -> dict[str, Any]:
         "sha": chosen.image.sha256,
         "file": chosen.image.caption.text,
         "file_tokens": count_tokens(chosen.image.caption.text, recipe.family).tokens,
+        "times": chosen.repeats,
+        "told": min(chosen.repeats, MOST),
         "limit": recipe.general.max_token_length,
         "looks": [_look(one, tags, kept, recipe.general.max_token_length) for one in looks],
     }

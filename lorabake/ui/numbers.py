@@ -35,6 +35,11 @@ from lorabake.ui.planned import advice, change_rows
 from lorabake.ui.words import plural
 
 MAX_WANTED = 1_000_000  # steps
+MANY_WAYS = 40  # are looked at …
+WAYS_SHOWN = 3  # … and so many offered
+LEAST_EPOCHS = (
+    3  # of a way that is offered besides the epochs alone: fewer leave no choice of files
+)
 
 
 @dataclass(frozen=True)
@@ -197,10 +202,9 @@ def _ways(dataset: Dataset, recipe: Recipe, meant: Dataset, wanted: int) -> list
     """Ways to a number of steps that can be gone: repeats in no folder's name stay."""
     fixed = {concept.folder.name for concept in dataset.concepts if concept.folder == dataset.root}
     now = {concept.folder.name: concept.repeats for concept in meant.concepts}
-    found = [
-        way
-        for way in ways_to(meant, recipe, wanted, limit=5)
-        if all(now[folder] == way.repeats.get(folder, now[folder]) for folder in fixed)
+    ways = ways_to(meant, recipe, wanted, limit=MANY_WAYS)
+    found = ways[:1] + [
+        way for way in ways[1:] if way.epochs >= LEAST_EPOCHS and not fixed & way.repeats.keys()
     ]
     return [
         {
@@ -210,7 +214,7 @@ def _ways(dataset: Dataset, recipe: Recipe, meant: Dataset, wanted: int) -> list
             "epochs": way.epochs,
             "repeats": dict(way.repeats),
         }
-        for way in found[:3]
+        for way in found[:WAYS_SHOWN]
     ]
 
 

@@ -11,7 +11,7 @@ from lorabake.core.errors import DatasetError
 from lorabake.recipe.plan import make_plan
 from lorabake.recipe.presets import load_recipe
 from lorabake.train.batches import captions_of, epoch_batches, train_images
-from lorabake.train.foreseen import foreseen_captions
+from lorabake.train.foreseen import MOST, foreseen_captions
 from tests.recipe.datasets import concept, dataset
 
 TAGS = tuple(f"tag {number}" for number in range(8))
@@ -34,6 +34,9 @@ def test_the_captions_of_three_epochs() -> None:
     assert [(one.epoch, one.step, one.text) for one in found] == sorted(read, key=lambda r: r[1])
     assert all(one.text.startswith("kafka, ") for one in found)
     assert len({one.text for one in found}) > 1
+    often = dataset(concept(3, 9, "kafka", TAGS))
+    many = foreseen_captions(often, recipe, often.images[0].path)
+    assert [one.epoch for one in many] == [1] * MOST + [2] * MOST + [3] * MOST
 
 
 def test_tokens_and_what_is_cut() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lorabake.core.events import EventWriter
 from lorabake.core.workspace import Workspace
 from lorabake.recipe.presets import compose, load_recipe, recipe_to_toml
 from lorabake.ui import device, foreseen, numbers, oven, planned, recipes
+from lorabake.ui.answers import BUG
 from lorabake.ui.chosen import read_chosen, write_chosen
 from lorabake.ui.place import Place, open_place
 from tests.ui.browsing import make_project
@@ -222,3 +224,31 @@ def test_captions_of_three_epochs_with_what_is_kept_cut_and_dropped(place: Place
         assert one["cut"] == one["tokens"] - 150 > 0
     assert any(one["missing"] for one in looks)
     assert call(foreseen.lb_foreseen, folder="../x", number=99)["folder"] == "1_zetadef"
+
+
+# --- what a page could send ----------------------------------------------------------------------------
+
+
+def test_pictures_in_no_folder_of_their_own_keep_their_repeats(place: Place) -> None:
+    dataset = place.project(NAME).dataset_dir
+    for path in (dataset / "1_zetadef").iterdir():
+        path.rename(dataset / path.name)
+    for folder in ("1_zetadef", "2_zetasummer"):
+        shutil.rmtree(dataset / folder)
+    place.forget(NAME)
+    view = call(numbers.lb_numbers, wanted=100)
+    ((fixed, name),) = [(one["fixed"], one["folder"]) for one in view["rows"]]
+    assert fixed
+    assert len(view["ways"]) == 1, "by the epochs alone"
+    assert "no folder of their own" in refused(numbers.lb_use_numbers, repeats={name: 3})
+
+
+@pytest.mark.parametrize("odd", [None, -1, 10**30, 1.5, "x" * 5000, [], {"a": {}}, True])
+def test_nonsense_is_answered_in_a_sentence(place: Place, odd: Any) -> None:
+    was = folders(place), read_chosen(place.project(NAME))
+    words = ("repeats", "epochs", "batch_size", "wanted", "folder", "number", "id", "label")
+    for function in (numbers.lb_numbers, numbers.lb_take, foreseen.lb_foreseen):
+        for data in ({"project": odd}, {"project": NAME, **dict.fromkeys(words, odd)}):
+            said = function(data).get("error", "fine")
+            assert said != BUG
+    assert (folders(place), read_chosen(place.project(NAME))) == was

@@ -7,10 +7,10 @@ function makeCalculator({ sums, use }) {
     h("thead", {}, h("tr", {}, ...["Folder", "Pictures", "Repeats", "Seen per epoch", "Weight in T"].map((text) => h("th", { scope: "col", text })))), body, foot));
   const epochs = cell("Epochs", { max: "1000" }), batch = cell("Batch size", { max: "64" }), wanted = cell("Total steps wanted", { max: "1000000", placeholder: "any" });
   const seen = h("b"), simple = h("b"), divided = h("span.lb-muted");
-  const sign = (text) => h("span.lb-sign", { text, "aria-hidden": "true" });
+  const term = (sign, node) => h("div.lb-signed", {}, h("span.lb-sign", { text: sign, "aria-hidden": "true" }), node);
   const equation = h("div.lb-equation", {},
-    h("div.lb-term", {}, h("span", { text: "T" }), seen), sign("×"), labelled("Epochs", epochs), sign("÷"), labelled("Batch size", batch), sign("="),
-    h("div.lb-term", {}, h("span", { text: "The guide's sum" }), simple), divided,
+    h("div.lb-term", {}, h("span", { text: "T" }), seen), term("×", labelled("Epochs", epochs)), term("÷", labelled("Batch size", batch)),
+    term("=", h("div.lb-term", {}, h("span", { text: "The guide's sum" }), simple)), divided,
     h("span.lb-grow"), labelled("Total steps wanted", wanted));
   const ways = h("div.lb-ways", { "aria-live": "polite" });
   const trouble = h("div", { "aria-live": "polite" });

@@ -7,10 +7,11 @@ function makeForeseen({ look, project }) {
   const step = (by, text, label) => h("button.lb-button", { type: "button", text, "aria-label": label, onclick: () => choose(((Number(at.value) - 1 + by + count) % count) + 1) });
   const picture = h("img.lb-foreseen-picture", { alt: "", decoding: "async" });
   const file = h("p.lb-muted.lb-foreseen-file");
+  const often = h("p.lb-muted.lb-foreseen-file");
   const looks = h("ol.lb-looks");
   const trouble = h("div", { "aria-live": "polite" });
   const box = h("div.lb-foreseen-inside", {}, h("div.lb-line", {}, folder, step(-1, "‹", "Picture before"), at, of, step(1, "›", "Next picture")), trouble,
-    h("div.lb-foreseen-two", {}, picture, h("div", {}, file, looks)));
+    h("div.lb-foreseen-two", {}, picture, h("div", {}, file, often, looks)));
   const root = h("details.lb-details.lb-foreseen", { ontoggle: () => { if (root.open) read(); } }, h("summary", { text: "Captions as the trainer will see them" }), box);
   let count = 1, asked = 0;
 
@@ -41,6 +42,7 @@ function makeForeseen({ look, project }) {
     if (picture.getAttribute("src") !== source) picture.src = source;
     picture.alt = view.name;
     say(file, view.file ? `${view.name} · its caption file has ${plural(view.file_tokens, "token")}; ${view.limit} are learned, in chunks of 75` : `${view.name} has no caption.`);
+    say(often, view.times > view.told ? `It is shown ${view.times.toLocaleString("en")} times an epoch; these are the first ${view.told} of each.` : "");
     replace(looks, ...view.looks.map(row));
   }
 

@@ -15,11 +15,14 @@ function makeSumChart() {
 
   const unit = (count) => (data.unit === "T" ? `T ${figures(count)}` : plural(count, "picture"));
   const steps = (n) => `${figures(n)} steps`;
-  /** 1, 2, 5, 10, 20 … within a range. */
+  /** 1, 2, 5, 10, 20 … within a range; more of them where it is narrow. */
   const ticks = (low, high) => {
-    const found = [];
-    for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) for (const m of [1, 2, 5]) if (m * power >= low && m * power <= high) found.push(m * power);
-    return found;
+    for (const among of [[1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 8]]) {
+      const found = [];
+      for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) for (const m of among) if (m * power >= low && m * power <= high) found.push(m * power);
+      if (found.length > 2 || among.length > 3) return found;
+    }
+    return [];
   };
 
   function draw() {
@@ -134,7 +137,7 @@ function makeRateChart() {
 
   /** The curve in words. */
   function words() {
-    const told = [`${data.schedule}`];
+    const told = [data.schedule[0].toUpperCase() + data.schedule.slice(1)];
     if (data.warmup) told.push(`warmup over the first ${plural(data.warmup, "step")}`);
     if (data.restarts.length) told.push(`${plural(data.restarts.length, "restart")} (step ${data.restarts.slice(0, 6).map((s) => s + 1).join(", ")}${data.restarts.length > 6 ? ", …" : ""})`);
     const ends = lines.map((line) => `${line.label} from ${rateText(line.points[0][1])}, at most ${rateText(Math.max(...line.points.map((p) => p[1])))}, to ${rateText(line.points[line.points.length - 1][1])}`);
