@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _LEVELS = ((32, 8), (64, 4), (128, 3))  # px a side, and steps at most: from rough to fine
 _SETTLED = 0.04  # px at this level; a smaller step ends it
-_LEAST_ALIKE = 0.85  # correlation after the rough search; less will not become a copy
+_LEAST_ALIKE = 0.92  # correlation after the rough search; less will not become a copy
 _FLAT = 2.0  # levels of spread
 _LEAST = 8  # px a side that both have to show
 

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Ints = NDArray[np.intp]
 
-CANDIDATES = "duplicates-candidates-1"  # a new number whenever they are chosen differently
+CANDIDATES = "duplicates-candidates-2"  # a new number whenever they are chosen differently
 STOPPED = "Looking for duplicates was stopped. What was looked at is kept."
 TURNS = tuple(range(8))  # quarter turns to the left, plus 4: mirrored before
 _ROWS = 512  # pictures at once
 _WAVES = 8  # half waves a side by which a whole picture is known
-_ALIKE = 0.80  # of these waves, for two whole pictures
-_ALIKE_PIXELS = 0.85  # of 32 × 32 pixels
+_ALIKE = 0.95  # of these waves, for two whole pictures
+_ALIKE_PIXELS = 0.94  # of 32 × 32 pixels
 _BOX_WAVES = 7
-_BOX_ALIKE = 0.86  # of a piece's waves with those of a box
-_SAME_COLOURS = 0.86  # Bhattacharyya coefficient of two pictures' colours
-_ROUGHLY_ALIKE = 0.5  # of 4 × 4 waves, for a picture and its piece
+_BOX_ALIKE = 0.935  # of a piece's waves with those of a box
+_SAME_COLOURS = 0.94  # Bhattacharyya coefficient of two pictures' colours
+_ROUGHLY_ALIKE = 0.6  # of 4 × 4 waves, for a picture and its piece
 _FLAT = 2.0  # levels of spread; less is no drawing
 _SPANS = ((0, 1), (0, 0.9), (0.1, 1), (0.05, 0.95), (0.1, 0.9), (0, 0.8), (0.2, 1))
 BOXES = tuple((x, y) for y in _SPANS for x in _SPANS)[1:]  # ((left, right), (top, bottom))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Mask = NDArray[np.bool_]
 
-PAIRS = "duplicates-pair-2"  # a new number whenever they are compared differently
+PAIRS = "duplicates-pair-3"  # a new number whenever they are compared differently
 Change = Literal["", "greyed", "recoloured"]
 Share = Literal["", "watermarked", "variant"]
 _CHANGES: tuple[Change, ...] = ("", "greyed", "recoloured")
@@ -31,10 +31,12 @@ _BLOCKS = 15  # a side: dupeGuru's
 _TOLERANCE = 10.0  # levels that JPEG and resizing change beyond what is near
 _CHROMA_TOLERANCE = 9.0
 _SMEARED = 0.25  # of an edge's height, more that it may be off: thin lines lose some of it
+_SMEARED_PIECE = 0.4  # a piece never lies to the last part of a pixel
 _GLASS_TOLERANCE = 40.0
 _EDGE = 14.0  # levels within 3 × 3 pixels; less is no drawing
 _LEAST_DRAWN = 40  # px of 128 × 128; with less nothing can be said
 _SPECK = 20.0  # weight of one patch (`_patches`) that differs by chance: a thin line, smeared
+_SPECK_PIECE = 45.0
 _PER_CENT = 2.5  # of match, for each hundredth of the drawing that differs
 _LOWEST = 40.0  # per cent of match; less alike is of no use to anybody
 _MONO = 2.5  # levels of chroma
@@ -147,7 +149,8 @@ def _judged(one: Planes, two: Planes, box: Box, turn: int) -> Pair | None:
 
 
 def _pair(a: list[Floats], b: list[Floats], box: Box, turn: int, change: Change) -> Pair | None:
-    excess, drawn = _differing(a, b)
+    excess, drawn = _differing(a, b, _SMEARED if box.is_whole else _SMEARED_PIECE)
+    speck = _SPECK if box.is_whole else _SPECK_PIECE
     differs = excess > 0
     count = int(drawn.sum())
     if count < _LEAST_DRAWN:
@@ -158,9 +161,9 @@ def _pair(a: list[Floats], b: list[Floats], box: Box, turn: int, change: Change)
     match = min(colour, 100 - 100 * _PER_CENT * unlike)
     patches = _patches(excess)
     biggest = max((weight for weight, _ in patches), default=0.0)
-    if biggest <= _SPECK:
+    if biggest <= speck:
         return Pair(match, turn, box, change) if match >= _LOWEST else None
-    if colour >= 90 and area <= _MOST_MARK and _is_mark(b[0] - a[0], excess, patches):
+    if colour >= 90 and area <= _MOST_MARK and _is_mark(b[0] - a[0], excess, patches, speck):
         more = _drawn_more(a[0], b[0], differs)
         return Pair(min(colour, 99 - 100 * area), turn, box, change, "watermarked", more)
     if colour >= 95 and area <= _MOST_VARIANT and unlike <= 0.45:
@@ -168,24 +171,26 @@ def _pair(a: list[Floats], b: list[Floats], box: Box, turn: int, change: Change)
     return Pair(match, turn, box, change) if match >= _LOWEST else None
 
 
-def _differing(a: list[Floats], b: list[Floats]) -> tuple[Floats, Mask]:
+def _differing(a: list[Floats], b: list[Floats], smeared: float) -> tuple[Floats, Mask]:
     """Levels of each pixel that nothing near explains, and which say anything: drawn or differing."""
     import numpy as np
 
-    excess, drawn = _unexplained(a[0], b[0], _TOLERANCE)
+    excess, drawn = _unexplained(a[0], b[0], _TOLERANCE, smeared)
     for x, y in zip(a[1:], b[1:], strict=True):
-        more, edge = (_doubled(half, drawn.shape) for half in _unexplained(x, y, _CHROMA_TOLERANCE))
+        more, edge = (
+            _doubled(half, drawn.shape) for half in _unexplained(x, y, _CHROMA_TOLERANCE, smeared)
+        )
         excess, drawn = np.maximum(excess, more), drawn | edge
     return excess, drawn | (excess > 0)
 
 
-def _unexplained(a: Floats, b: Floats, tolerance: float) -> tuple[Floats, Mask]:
+def _unexplained(a: Floats, b: Floats, tolerance: float, smeared: float) -> tuple[Floats, Mask]:
     import numpy as np
 
     (low_a, high_a), (low_b, high_b) = _range(a), _range(b)
     off = np.maximum(np.maximum(low_b - a, a - high_b), np.maximum(low_a - b, b - high_a))
     contrast = np.maximum(high_a - low_a, high_b - low_b)
-    return np.maximum(off - tolerance - _SMEARED * contrast, 0), contrast > _EDGE
+    return np.maximum(off - tolerance - smeared * contrast, 0), contrast > _EDGE
 
 
 def _range(layer: Floats) -> tuple[Floats, Floats]:
@@ -207,7 +212,7 @@ def _doubled(half: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _same_glass(a: Floats, b: Floats) -> bool:
-    excess, drawn = _unexplained(a, b, _GLASS_TOLERANCE)
+    excess, drawn = _unexplained(a, b, _GLASS_TOLERANCE, _SMEARED)
     differs = excess > 0
     return float(differs.sum()) <= 0.05 * max(_LEAST_DRAWN, float((drawn | differs).sum()))
 
@@ -310,14 +315,16 @@ def _patches(excess: Floats) -> list[tuple[float, float]]:
     return list(zip(whole.tolist(), (frame / whole).tolist(), strict=True))
 
 
-def _is_mark(change: Floats, excess: Floats, patches: list[tuple[float, float]]) -> bool:
+def _is_mark(
+    change: Floats, excess: Floats, patches: list[tuple[float, float]], speck: float
+) -> bool:
     """Does what differs look like a watermark or a signature, not like another drawing?
 
     Along the edge of the picture, or faint writing all over it.
     """
     import numpy as np
 
-    if all(share >= 0.8 for weight, share in patches if weight > _SPECK):
+    if all(share >= 0.8 for weight, share in patches if weight > speck):
         return True
     differs = excess > 0
     height, width = excess.shape
