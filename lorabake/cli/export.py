@@ -28,7 +28,7 @@ def export(
     ] = False,
     resize: Annotated[
         str,
-        typer.Option("--resize", metavar="R", help="A rank such as 8, or a share such as 0.95."),
+        typer.Option("--resize", metavar="R", help="A rank such as 8, or a share such as 0.98."),
     ] = "",
     merge_with: Annotated[
         str,

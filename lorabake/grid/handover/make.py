@@ -146,7 +146,10 @@ def _make(choice: Choice, settings: HandoverSettings, room: Path, tell: Tell) ->
     if reshapes:
         error = difference(parts, read_lora(path))
         exact = "the exact average" if merge else "the file as it was baked"
-        said.append(f"What it changes in the model differs by {_percent(error)} from {exact}.")
+        kept = math.sqrt(max(1 - error * error, 0.0))  # what is left out is at right angles to it
+        said.append(
+            f"It has {_percent(kept)} of the strength of {exact}; {_percent(error)} differs."
+        )
     return _Made(path, error, tuple(said))
 
 

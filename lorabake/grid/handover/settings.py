@@ -49,7 +49,7 @@ class HandoverSettings:
     resize: str = setting(
         "",
         "Make it smaller",
-        help="A rank such as 8, or a share of its strength such as 0.95. Empty: as it was baked.",
+        help="A rank such as 8, or the share of its strength to keep, such as 0.98. Empty: as it was baked.",
         longest=20,
         more=True,
     )
@@ -81,7 +81,7 @@ def parse_keep(text: str) -> Keep:
         return Keep(share=float(text))
     raise GridError(
         f"Make it smaller cannot be {text[:20]!r}. "
-        f"Write a rank from 1 to {MAX_RANK}, or a share between 0 and 1 such as 0.95."
+        f"Write a rank from 1 to {MAX_RANK}, or a share between 0 and 1 such as 0.98."
     )
 
 

@@ -40,7 +40,8 @@ function makeHandover({ server, where, label, onOpen = () => {} }) {
       button("Use this one", open), button("Copy prompt", copyPrompt), button("Model card", showCard), h("span.lb-muted"));
   }
 
-  function name(text) { for (const one of [bar, inLarge]) say(one.querySelector("span"), text); }
+  /** Which cell the buttons are about, under the grid; in the large view its caption says so. */
+  function name(text, large = text) { say(bar.querySelector("span"), text); say(inLarge.querySelector("span"), large); }
 
   const request = () => Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value]));
   const cell = () => asked || where();
@@ -115,7 +116,7 @@ function makeHandover({ server, where, label, onOpen = () => {} }) {
     try { await navigator.clipboard.writeText(text); } catch { level = "info"; words = `This browser does not let the page copy. Copy it from here: ${text}`; }
     replace(said, remark(level, words));
     name(level === "ok" ? "✓ Copied" : "It is below the grid");
-    setTimeout(() => name(label()), 2500);
+    setTimeout(() => name(label(), ""), 2500);
   }
 
   async function start() {
@@ -159,7 +160,7 @@ function makeHandover({ server, where, label, onOpen = () => {} }) {
     /** Another cell is chosen. there: it is rendered, with a weight above 0. */
     chosen(there) {
       for (const one of [bar, inLarge]) for (const node of one.querySelectorAll("button")) node.disabled = !there;
-      name(label());
+      if (!bar.querySelector("span").textContent.startsWith("✓")) name(label(), "");
       if (!panel.hidden && there) fill();
     },
     /** Another grid or project: nothing is asked any more. */
