@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lorabake.engine.networks.kinds import LAYERS, spec_for
 from lorabake.engine.networks.layer import NetworkLayer, PartState
-from lorabake.engine.networks.sizes import factorization
 from lorabake.engine.networks.settings import NetworkSettings
+from lorabake.engine.networks.sizes import factorization
 
 torch.set_num_threads(1)
 
