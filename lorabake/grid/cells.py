@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,8 +10,8 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from lorabake.core.files import atomic_writer
-from lorabake.grid.infotext import number, sheet_infotext
-from lorabake.grid.job import GridPlan, Row
+from lorabake.grid.board import Board, Spot
+from lorabake.grid.infotext import sheet_infotext
 from lorabake.grid.sheet import draw_sheet
 
 SHEET = "sheet.png"
@@ -20,51 +21,55 @@ QUICK = 1  # PNG compression: a third of the time of the usual 6 for files a ten
 class CellFiles:
     """The pictures of a grid in its folder."""
 
-    def __init__(self, folder: Path, plan: GridPlan) -> None:
+    def __init__(self, folder: Path, board: Board) -> None:
         self.folder = folder
-        self.plan = plan
+        self.board = board
 
-    def path(self, row: Row, weight: float) -> Path:
-        return self.folder / self.plan.cell_name(row, weight)
+    def path(self, spot: Spot) -> Path:
+        return self.folder / spot.name
 
-    def exists(self, row: Row, weight: float) -> bool:
-        return self.path(row, weight).exists()
-
-    def missing(self, row: Row) -> list[float]:
-        """The weights of an epoch that are not rendered yet."""
-        return [weight for weight in self.plan.weights if not self.exists(row, weight)]
+    def exists(self, spot: Spot) -> bool:
+        return self.path(spot).exists()
 
     @property
     def done(self) -> int:
-        return self.plan.total - sum(len(self.missing(row)) for row in self.plan.rows)
+        return sum(self.exists(spot) for spot in self.board.spots)
 
-    def save(self, row: Row, weight: float, picture: Tensor, text: str) -> Path:
+    def save(self, spot: Spot, picture: Tensor, text: str) -> Path:
         """Write one cell; `text` is how it was made."""
-        write_png(self.path(row, weight), to_image(picture), text)
-        return self.path(row, weight)
+        write_png(self.path(spot), to_image(picture), text)
+        return self.path(spot)
 
-    def write_sheet(self) -> Path | None:
-        """The sheet of all cells there are; None when there is none."""
-        plan = self.plan
-        pictures: dict[tuple[int, int], Image.Image] = {}
-        first = ""
-        for y, row in enumerate(plan.rows):
-            for x, weight in enumerate(plan.weights):
-                if self.exists(row, weight):
-                    picture = Image.open(self.path(row, weight))
-                    picture.load()
-                    first = first or str(picture.info.get("parameters", ""))
-                    pictures[x, y] = picture
+    def write_sheet(self, reasons: Mapping[str, str]) -> Path | None:
+        """The sheet of all cells there are; None when there is none.
+
+        reasons: why a cell could not be rendered, by the name of its file.
+        """
+        board = self.board
+        pictures = {
+            (spot.x, spot.y, spot.z): self.path(spot) for spot in board.spots if self.exists(spot)
+        }
         if not pictures:
             return None
         sheet = draw_sheet(
             pictures,
-            [f"weight {number(weight)}" for weight in plan.weights],
-            [f"epoch {row.suffix}" for row in plan.rows],
-            (plan.width, plan.height),
+            board.columns,
+            board.rows,
+            (
+                max(spot.shot.width for spot in board.spots),
+                max(spot.shot.height for spot in board.spots),
+            ),
+            sheets=board.sheets,
+            margin=board.margin,
+            reasons={
+                (spot.x, spot.y, spot.z): reasons[spot.name]
+                for spot in board.spots
+                if spot.name in reasons
+            },
         )
-        suffixes = [row.suffix for row in plan.rows]
-        write_png(self.folder / SHEET, sheet, sheet_infotext(first, plan.weights, suffixes))
+        with Image.open(next(iter(pictures.values()))) as picture:
+            first = str(picture.info.get("parameters", ""))
+        write_png(self.folder / SHEET, sheet, sheet_infotext(first, board.axes))
         return self.folder / SHEET
 
 

@@ -8,94 +8,64 @@ Steps: 20, Sampler: Euler a, CFG scale: 5.0, Seed: 1, Size: 832x1216, Model hash
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import lorabake
-from lorabake.core.errors import GridError
+from lorabake.grid.board import AxisText
+from lorabake.grid.shot import Shot
+from lorabake.grid.tags import lora_tag, lora_uses
+from lorabake.grid.values import number
 
-_LORA_TAG = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::[^<>]*)?>")
+__all__ = ["MadeBy", "infotext", "lora_tag", "number", "sheet_infotext"]
 
 
 @dataclass(frozen=True)
-class Rendering:
-    """What all pictures of a grid have in common.
+class MadeBy:
+    """The base model of a picture. sha256: of its file, all digits."""
 
-    model_hash: SHA-256 of the base model's file, all digits.
-    """
-
-    prompt: str
-    negative: str
-    seed: int
-    steps: int
-    cfg: float
-    sampler: str
-    width: int
-    height: int
     model: str
-    model_hash: str
-    clip_skip: int = 1
+    sha256: str
 
 
-def lora_tag(name: str, weight: float) -> str:
-    """`<lora:hsr_kafka-07:0.8>`"""
-    return f"<lora:{name}:{number(weight)}>"
+def infotext(shot: Shot, by: MadeBy, hashes: Mapping[str, str]) -> str:
+    """The text of one picture. hashes: of the LoRA files, by name.
 
-
-def number(value: float) -> str:
-    """`1.0`, `0.85`: as the guide writes weights."""
-    return str(round(float(value), 8))
-
-
-def without_lora_tags(prompt: str, names: Sequence[str]) -> str:
-    """A prompt without the tags of this run's own files, which the grid puts in itself.
-
-    names: of the files, without suffix. Raises GridError for the tag of another LoRA.
+    "RNG: CPU" tells web UIs to draw their noise as it was drawn here.
     """
-    for match in _LORA_TAG.finditer(prompt):
-        if match[1].strip() not in names:
-            raise GridError(
-                f"The prompt asks for {match[0]}, which is not a file of this run. "
-                "Leave it out: the grid puts in this run's own files."
-            )
-    bare = _LORA_TAG.sub("", prompt)
-    return re.sub(r"(?:^|(?<=,))\s*,", "", bare).strip().strip(",").strip()
-
-
-def infotext(rendering: Rendering, lora: str, lora_hash: str, weight: float) -> str:
-    """The text of one picture. lora: the file's name without suffix; lora_hash: its model hash."""
-    lines = [f"{lora_tag(lora, weight)}, {rendering.prompt}"]
-    if rendering.negative:
-        lines.append(f"Negative prompt: {rendering.negative}")
+    lines = [shot.prompt]
+    if shot.negative:
+        lines.append(f"Negative prompt: {shot.negative}")
+    used = [f"{use.name}: {hashes.get(use.name, '')[:12]}" for use in lora_uses(shot.prompt)]
     pairs = {
-        "Steps": str(rendering.steps),
-        "Sampler": rendering.sampler,
-        "CFG scale": number(rendering.cfg),
-        "Seed": str(rendering.seed),
-        "Size": f"{rendering.width}x{rendering.height}",
-        "Model hash": rendering.model_hash[:10],
-        "Model": rendering.model,
-        **({"Clip skip": str(rendering.clip_skip)} if rendering.clip_skip > 1 else {}),
-        "Lora hashes": f"{lora}: {lora_hash[:12]}",
+        "Steps": str(shot.steps),
+        "Sampler": shot.sampler,
+        "CFG scale": number(shot.cfg),
+        "Seed": str(shot.seed),
+        "Size": f"{shot.width}x{shot.height}",
+        "Model hash": by.sha256[:10],
+        "Model": by.model,
+        **({"Clip skip": str(shot.clip_skip)} if shot.clip_skip > 1 else {}),
+        **({"Lora hashes": ", ".join(used)} if used else {}),
+        "RNG": "CPU",
         "Version": f"lorabake {lorabake.__version__}",
     }
     return "\n".join([*lines, _joined(pairs)])
 
 
-def sheet_infotext(first_cell: str, weights: Sequence[float], epochs: Sequence[str]) -> str:
-    """The text of the whole sheet: that of its first cell and the two axes.
+def sheet_infotext(first_cell: str, axes: Sequence[AxisText]) -> str:
+    """The text of the whole sheet: that of its first cell, and X, Y and Z as X/Y/Z plot has them.
 
-    Written as Prompt S/R, with which a web UI makes the same grid again. epochs: as in file names.
+    Epochs and weights are written as Prompt S/R, with which a web UI makes the same grid again.
     """
-    axes = {
-        "Script": "X/Y/Z plot",
-        "X Type": "Prompt S/R",
-        "X Values": ", ".join(f"{number(weight)}>" for weight in weights),
-        "Y Type": "Prompt S/R",
-        "Y Values": ", ".join(f"-{epoch}" for epoch in epochs),
-    }
-    return f"{first_cell}, {_joined(axes)}"
+    pairs = {"Script": "X/Y/Z plot"}
+    for letter, axis in zip("XYZ", axes, strict=False):
+        if not axis.type:
+            continue
+        pairs |= {f"{letter} Type": axis.type, f"{letter} Values": axis.values}
+        if axis.fixed:
+            pairs[f"Fixed {letter} Values"] = axis.fixed
+    return f"{first_cell}, {_joined(pairs)}"
 
 
 def _joined(pairs: Mapping[str, str]) -> str:
@@ -104,6 +74,6 @@ def _joined(pairs: Mapping[str, str]) -> str:
 
 def _quoted(value: str) -> str:
     """As it is, or as a JSON string when it would be taken for several values."""
-    if any(sign in value for sign in ",:\n"):
+    if any(sign in value for sign in ',:\n"'):
         return json.dumps(value, ensure_ascii=False)
     return value

@@ -22,7 +22,8 @@ from lorabake.engine.families import model_pixel_multiple
 from lorabake.engine.lora_file import read_metadata
 from lorabake.engine.sampler_names import SAMPLER_NAMES
 from lorabake.grid.axes import choose_epochs, parse_weights
-from lorabake.grid.infotext import number, without_lora_tags
+from lorabake.grid.tags import without_lora_tags
+from lorabake.grid.values import number
 from lorabake.recipe.recipe import Recipe, recipe_from_mapping
 
 PLAN = "grid.json"
@@ -127,7 +128,7 @@ def prepare_grid(run: Run, request: GridRequest) -> Path:
     if not prompt:
         raise GridError("There is no prompt. Write what to draw, with your trigger word.")
     rows = tuple(_row(epoch, checkpoints[epoch]) for epoch in epochs)
-    width, height = _size(request.size, run, checkpoints[epochs[0]])
+    width, height = size_for(request.size, run, checkpoints[epochs[0]])
     plan = GridPlan(
         prompt=prompt,
         negative=without_lora_tags(request.negative, names),
@@ -203,10 +204,10 @@ def _folder_name(plan: GridPlan) -> str:
     return f"{words or 'grid'}-{digest}"
 
 
-def _size(text: str, run: Run, lora: Path) -> tuple[int, int]:
-    """Width and height in px: as asked, or the shape most pictures were trained in."""
+def size_for(text: str, run: Run, lora: Path | None) -> tuple[int, int]:
+    """Width and height in px: as asked, or the shape most pictures of a LoRA were trained in."""
     multiple = model_pixel_multiple(base_of(run).path, recipe_of(run).model.family)
-    if not text.strip():
+    if not text.strip() and lora is not None:
         width, height = _trained_size(run, lora)
         return _nearest(width, multiple), _nearest(height, multiple)
     match = re.fullmatch(r"\s*(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*", text)

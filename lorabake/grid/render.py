@@ -1,7 +1,8 @@
-"""Rendering a grid: the base model is loaded once, each epoch's LoRA is swapped in place, and all
-weights of an epoch are one batch. Every picture is what it would be alone.
+"""Rendering a grid: base models are loaded once, LoRA files are swapped in place, and what differs in
+weight, seed or prompt alone is one batch. Every picture is what it would be alone.
 
-A picture is on disk as soon as its row is done; a grid that was cut off goes on where it was.
+A picture is on disk as soon as its batch is done; a grid that was cut off goes on where it was, and
+to the same bytes.
 """
 
 from __future__ import annotations
@@ -11,21 +12,30 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
 
-from lorabake.core.errors import GridError, LorabakeError, Stopped
+from lorabake.core.errors import GridError, LorabakeError, Stopped, WorkspaceError
 from lorabake.core.events import EventType
+from lorabake.core.files import atomic_write_json, read_json
+from lorabake.core.run import Run
 from lorabake.engine.base_hash import identify_base
+from lorabake.engine.device import find_device, free_mib
+from lorabake.engine.families.model import Model
+from lorabake.grid.batches import MOST_TOGETHER, Batch, batches_of, shared
+from lorabake.grid.board import Board, Spot
 from lorabake.grid.cells import CellFiles
-from lorabake.grid.infotext import Rendering, infotext
-from lorabake.grid.job import GridPlan, Row, base_of, read_plan, recipe_of, run_of
-from lorabake.grid.painter import Painter, load_base, painters_for, prepare_thread
+from lorabake.grid.infotext import MadeBy, infotext
+from lorabake.grid.job import Base, base_of, recipe_of, run_of
+from lorabake.grid.painter import Painter, load_base, painters_for, prepare_thread, room_for
+from lorabake.grid.xyz import open_board
 
 TELL_EVERY = 0.5  # seconds between two events about steps
+TOGETHER = "together.json"  # how many pictures a batch had, so that it is the same after a break
 
 
 class Events(Protocol):
@@ -38,11 +48,21 @@ class Events(Protocol):
 class Cell:
     """One picture. path: None, with the reason in `error`, when it could not be rendered."""
 
-    epoch: int
-    weight: float
-    seed: int
+    spot: Spot
     path: Path | None
     error: str = ""
+
+    @property
+    def epoch(self) -> int | None:
+        return self.spot.epoch
+
+    @property
+    def weight(self) -> float | None:
+        return self.spot.weight
+
+    @property
+    def seed(self) -> int:
+        return self.spot.shot.seed
 
 
 @dataclass(frozen=True)
@@ -54,18 +74,6 @@ class GridResult:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Pictures of one file. row: None for the plain base, whose picture is that of every epoch."""
-
-    row: Row | None
-    weights: list[float]
-
-    @property
-    def label(self) -> str:
-        return f"Epoch {self.row.suffix}" if self.row else "The plain base"
-
-
 def never() -> bool:
     return False
 
@@ -73,34 +81,21 @@ def never() -> bool:
 def render_grid(
     folder: Path, *, events: Events, should_stop: Callable[[], bool] = never
 ) -> GridResult:
-    """Render the grid that `prepare_grid` wrote into this folder.
+    """Render the grid whose plan lies in this folder (`prepare_grid`, `prepare_xyz`).
 
     Raises Stopped when `should_stop` says so, with what is done kept and a sheet of it; GridError
     when not one picture could be rendered.
     """
-    plan = read_plan(folder)
-    files = CellFiles(folder, plan)
-    events.write("plan", rows=len(plan.rows), columns=len(plan.weights), total=plan.total)
-    started = time.perf_counter()
-    errors: dict[tuple[int, float], str] = {}
+    board = open_board(folder)
+    grid = _Rendering(CellFiles(folder, board), run_of(folder), events, should_stop)
+    events.write("plan", rows=len(board.rows), columns=len(board.columns), total=board.total)
     try:
-        if files.done < plan.total:
-            run = run_of(folder)
-            base = base_of(run)
-            events.write("phase", name="load", detail=f"Loading {base.path.name}")
-            model = load_base(base, recipe_of(run))
-            prepare_thread(model)
-            started = time.perf_counter()
-            identity = identify_base(base.path, base.cache)
-            about = _about(plan, identity.name.removesuffix(".safetensors"), identity.sha256)
-            grid = _Rendering(files, about, run.folder, events, should_stop, errors)
-            painters = painters_for(model, plan, len(grid.batches), lambda t: _note(events, t))
-            grid.run(painters)
+        grid.run()
     finally:
-        sheet = files.write_sheet()
+        sheet = grid.files.write_sheet(grid.errors)
     if sheet is None:
-        raise GridError(f"No picture could be rendered. {next(iter(errors.values()), '')}")
-    return GridResult(sheet, _cells(files, errors), time.perf_counter() - started)
+        raise GridError(f"No picture could be rendered. {next(iter(grid.errors.values()), '')}")
+    return GridResult(sheet, grid.cells(), grid.seconds)
 
 
 class _Rendering:
@@ -110,28 +105,74 @@ class _Rendering:
     """
 
     def __init__(
-        self,
-        files: CellFiles,
-        about: Rendering,
-        run_folder: Path,
-        events: Events,
-        should_stop: Callable[[], bool],
-        errors: dict[tuple[int, float], str],
+        self, files: CellFiles, run: Run, events: Events, should_stop: Callable[[], bool]
     ) -> None:
         self.files = files
-        self.plan = files.plan
-        self.about = about
-        self.run_folder = run_folder
+        self.board: Board = files.board
+        self.baked = run
         self.events = events
         self.should_stop = should_stop
-        self.errors = errors
+        self.errors: dict[str, str] = {}  # by the name of a cell's file
         self.done = files.done
-        self.batches = deque(_batches(files))
+        self.seconds = 0.0
+        self.spots = shared(self.board)
+        self.batches: deque[Batch] = deque()
+        self.by = MadeBy("", "")
         self.halt = threading.Event()  # one painter failed or was stopped: the others leave too
-        self.saver = ThreadPoolExecutor(1)
         self.saving: list[Future[None]] = []
 
-    def run(self, painters: list[Painter]) -> None:
+    def run(self) -> None:
+        """One base model after the other."""
+        missing = [batch for batch in batches_of(self.spots) if self._is_missing(batch)]
+        for name in dict.fromkeys(batch.base for batch in missing):
+            self._with_base(name, [batch for batch in missing if batch.base == name])
+
+    def cells(self) -> list[Cell]:
+        """In the order in which they were asked for."""
+        return [
+            Cell(
+                spot,
+                self.files.path(spot) if self.files.exists(spot) else None,
+                self.errors.get(spot.name, ""),
+            )
+            for spot in self.board.spots
+        ]
+
+    def _with_base(self, name: str, batches: list[Batch]) -> None:
+        own = not name
+        base = base_of(self.baked)
+        if not own:
+            base = replace(self.board.bases[name], cache=base.cache)
+        self.events.write("phase", name="load", detail=f"Loading {base.path.name}")
+        try:
+            model = load_base(base, recipe_of(self.baked) if own else None)
+        except LorabakeError as error:
+            if own:
+                raise
+            for batch in batches:
+                self._fail(batch, str(error))
+            return
+        prepare_thread(model)
+        self.by = _made_by(base)
+        self.batches = deque(batches)
+        started = time.perf_counter()
+        try:
+            self._paint_all(painters_for(model, len(batches), self._painter))
+        finally:
+            self.seconds += time.perf_counter() - started
+            model.free(*list(model.parts))
+
+    def _painter(self, model: Model) -> Painter:
+        return Painter(
+            model,
+            {name: file.path for name, file in self.board.files.items()},
+            self._note,
+            self._remember_together,
+            self._together(model),
+        )
+
+    def _paint_all(self, painters: list[Painter]) -> None:
+        self.saver = ThreadPoolExecutor(1)
         try:
             if len(painters) == 1:
                 self._paint(painters[0])
@@ -142,6 +183,8 @@ class _Rendering:
             self.saver.shutdown(wait=True)
         for future in self.saving:
             future.result()
+        self.halt.clear()
+        self.saving.clear()
 
     def _side_by_side(self, painters: list[Painter]) -> None:
         with ThreadPoolExecutor(len(painters)) as pool:
@@ -172,39 +215,42 @@ class _Rendering:
             painter.close()
 
     def _one(self, painter: Painter, batch: Batch) -> None:
-        file = self.run_folder / batch.row.file if batch.row else None
         try:
             self._raise_if_stopped()
-            pictures = painter.paint(file, batch.weights, self._teller(batch))
+            pictures = painter.paint(batch, self._teller(batch))
         except Stopped:
             raise
         except LorabakeError as error:
             self._fail(batch, str(error))
             return
-        for weight, picture in zip(batch.weights, pictures, strict=True):
-            rows = [batch.row] if batch.row else self.plan.rows
-            for row in rows:
-                if not self.files.exists(row, weight):
-                    self.saving.append(self.saver.submit(self._save, row, weight, picture))
+        for painting, picture in zip(batch.paintings, pictures, strict=True):
+            for spot in self.spots[painting]:
+                if not self.files.exists(spot):
+                    self.saving.append(self.saver.submit(self._save, spot, picture))
 
-    def _save(self, row: Row, weight: float, picture: Tensor) -> None:
-        text = infotext(self.about, row.name, row.lora_hash, weight)
-        path = self.files.save(row, weight, picture, text)
+    def _save(self, spot: Spot, picture: Tensor) -> None:
+        hashes = {name: file.lora_hash for name, file in self.board.files.items()}
+        path = self.files.save(spot, picture, infotext(spot.shot, self.by, hashes))
         self.done += 1
         self.events.write(
             "cell",
-            epoch=row.epoch,
-            weight=weight,
+            epoch=spot.epoch,
+            weight=spot.weight,
+            label=spot.label,
             path=path.name,
             done=self.done + len(self.errors),
-            total=self.plan.total,
+            total=self.board.total,
         )
 
     def _fail(self, batch: Batch, reason: str) -> None:
-        for row in [batch.row] if batch.row else self.plan.rows:
-            for weight in batch.weights:
-                self.errors[row.epoch, weight] = reason
+        for painting in batch.paintings:
+            for spot in self.spots[painting]:
+                if not self.files.exists(spot):
+                    self.errors[spot.name] = reason
         self.events.write("warning", text=f"{batch.label} was left out: {reason}")
+
+    def _note(self, text: str) -> None:
+        self.events.write("note", text=text)
 
     def _teller(self, batch: Batch) -> Callable[[int, int], None]:
         next_word = time.monotonic() + TELL_EVERY
@@ -223,53 +269,31 @@ class _Rendering:
     def _raise_if_stopped(self) -> None:
         if self.halt.is_set() or self.should_stop():
             raise Stopped(
-                f"Stopped after {self.done} of {self.plan.total} pictures. "
+                f"Stopped after {self.done} of {self.board.total} pictures. "
                 "The same grid goes on from there."
             )
 
-
-def _batches(files: CellFiles) -> list[Batch]:
-    """What is left to do. At weight 0 all epochs are the plain base, which is rendered once."""
-    batches = []
-    missing = {row: files.missing(row) for row in files.plan.rows}
-    if any(0.0 in weights for weights in missing.values()):
-        batches.append(Batch(None, [0.0]))
-    for row, weights in missing.items():
-        if left := [weight for weight in weights if weight]:
-            batches.append(Batch(row, left))
-    return batches
-
-
-def _about(plan: GridPlan, model: str, model_hash: str) -> Rendering:
-    return Rendering(
-        prompt=plan.prompt,
-        negative=plan.negative,
-        seed=plan.seed,
-        steps=plan.steps,
-        cfg=plan.cfg,
-        sampler=plan.sampler,
-        width=plan.width,
-        height=plan.height,
-        model=model,
-        model_hash=model_hash,
-        clip_skip=plan.clip_skip,
-    )
-
-
-def _cells(files: CellFiles, errors: dict[tuple[int, float], str]) -> list[Cell]:
-    """Row by row, in the order they were asked for."""
-    return [
-        Cell(
-            row.epoch,
-            weight,
-            files.plan.seed,
-            files.path(row, weight) if files.exists(row, weight) else None,
-            errors.get((row.epoch, weight), ""),
+    def _is_missing(self, batch: Batch) -> bool:
+        return any(
+            not self.files.exists(spot)
+            for painting in batch.paintings
+            for spot in self.spots[painting]
         )
-        for row in files.plan.rows
-        for weight in files.plan.weights
-    ]
+
+    def _together(self, model: Model) -> int:
+        """As before the break, else as many as fit into the memory that is free now."""
+        with suppress(OSError, WorkspaceError, TypeError, ValueError, KeyError):
+            record: Any = read_json(self.files.folder / TOGETHER)
+            return max(1, min(MOST_TOGETHER, int(record["together"])))
+        pixels = max(spot.shot.width * spot.shot.height for spot in self.board.spots)
+        together = room_for(free_mib(find_device()), pixels, model.dtype.itemsize)
+        self._remember_together(together)
+        return together
+
+    def _remember_together(self, together: int) -> None:
+        atomic_write_json(self.files.folder / TOGETHER, {"format": 1, "together": together})
 
 
-def _note(events: Events, text: str) -> None:
-    events.write("note", text=text)
+def _made_by(base: Base) -> MadeBy:
+    identity = identify_base(base.path, base.cache)
+    return MadeBy(identity.name.removesuffix(".safetensors"), identity.sha256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lorabake.core.events import EventType
@@ -10,7 +11,7 @@ from lorabake.core.run import Run
 from lorabake.core.settings import from_mapping
 from lorabake.core.worker import JobProcess, job_process
 from lorabake.grid.job import GridRequest, prepare_grid
-from lorabake.grid.render import Events, render_grid
+from lorabake.grid.render import Cell, Events, render_grid
 
 Tell = Callable[[str], None]
 
@@ -27,9 +28,7 @@ class Told:
         if type in ("note", "warning"):
             self._tell(str(data["text"]))
         elif type == "cell":
-            self._tell(
-                f"{data['done']} of {data['total']}: epoch {data['epoch']}, weight {data['weight']}"
-            )
+            self._tell(f"{data['done']} of {data['total']}: {data['label']}")
 
 
 def work(
@@ -43,19 +42,22 @@ def work(
     result = render_grid(job.folder, events=Told(job.events, tell), should_stop=stop)
     return {
         "sheet": result.sheet.name,
-        "cells": [
-            {
-                "path": cell.path.name if cell.path else None,
-                "epoch": cell.epoch,
-                "weight": cell.weight,
-                "seed": cell.seed,
-                **({"error": cell.error} if cell.error else {}),
-            }
-            for cell in result.cells
-        ],
+        "cells": [_cell(cell) for cell in result.cells],
         "verdict": None,
         "seconds": round(result.seconds, 2),
     }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    """What is said of a picture: its epoch and weight, or its place and what it stands for."""
+    spot = cell.spot
+    about: dict[str, Any] = {"path": cell.path.name if cell.path else None}
+    if spot.epoch is not None:
+        about |= {"epoch": spot.epoch, "weight": spot.weight}
+    else:
+        about |= {"x": spot.x, "y": spot.y, "z": spot.z, "label": spot.label}
+    about |= {"seed": cell.seed}
+    return about | ({"error": cell.error} if cell.error else {})
 
 
 def render(
@@ -67,6 +69,13 @@ def render(
 ) -> dict[str, Any]:
     """Render in this process, outside the queue; `asked` are the fields of GridRequest."""
     folder = prepare_grid(run, from_mapping(GridRequest, asked, where="grid"))
+    return render_here(folder, tell=tell, should_stop=should_stop)
+
+
+def render_here(
+    folder: Path, *, tell: Tell, should_stop: Callable[[], bool] | None = None
+) -> dict[str, Any]:
+    """Render a prepared grid in this process; what came out, with whole paths."""
     with job_process(folder, kind="grid", tell=tell) as job:
         job.result.update(work(job, tell, should_stop))
     result = dict(job.result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lorabake.core.errors import GridError
@@ -51,6 +51,20 @@ def lora_uses(prompt: str) -> list[LoraUse]:
 def without_tags(prompt: str) -> str:
     """What the text encoders hear: the tags are cut out, commas around them stay, as in web UIs."""
     return _TAG.sub("", prompt)
+
+
+def without_lora_tags(prompt: str, names: Sequence[str]) -> str:
+    """A prompt without the tags of this run's own files, which the grid puts in itself.
+
+    names: of the files, without suffix. Raises GridError for the tag of another LoRA.
+    """
+    for match in _TAG.finditer(prompt):
+        if _name(match) not in names:
+            raise GridError(
+                f"The prompt asks for {match[0]}, which is not a file of this run. "
+                "Leave it out: the grid puts in this run's own files."
+            )
+    return re.sub(r"(?:^|(?<=,))\s*,", "", without_tags(prompt)).strip().strip(",").strip()
 
 
 def renamed(prompt: str, names: Sequence[str], name: str) -> str:
@@ -112,8 +126,3 @@ def _weight(text: str, tag: str) -> float:
             f"{text[:20]!r} in {tag[:80]} is no weight. Most LoRAs work from 0.5 to 1.0."
         )
     return weight
-
-
-def tags_in(prompt: str) -> Iterator[str]:
-    """The tags as they are written."""
-    return (match[0] for match in _TAG.finditer(prompt))

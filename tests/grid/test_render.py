@@ -92,7 +92,7 @@ def test_every_picture_says_how_it_was_made(run: Run) -> None:
         assert cell.path is not None
         with Image.open(cell.path) as picture:
             found = read_infotext(picture.info["parameters"])
-        assert found["Prompt"] == f"<lora:tiny-03:{cell.weight}>, ohwx, smile"
+        assert found["Prompt"] == f"<lora:tiny-03:{cell.weight}> ohwx, smile"
         assert found["Negative prompt"] == "hat"
         assert found["Size"] == "32x48"
         assert found["Sampler"] == "Euler a"

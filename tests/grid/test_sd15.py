@@ -13,16 +13,15 @@ from lorabake.engine.families.model import Model
 from lorabake.engine.lora_file import save_lora
 from lorabake.engine.networks import attach
 from lorabake.engine.networks.settings import NetworkSettings
-from lorabake.grid.infotext import Rendering, infotext
-from lorabake.grid.job import GridPlan, Row
+from lorabake.grid.batches import batches_of, painting_of
+from lorabake.grid.infotext import MadeBy, infotext
 from lorabake.grid.painter import Painter
+from lorabake.grid.shot import Shot
 from tests.tiny import tiny_sd15_folder
 
-PLAN = GridPlan(
+SHOT = Shot(
     prompt="1girl",
     negative="blurry",
-    rows=(Row(1, "x-01.safetensors", ""),),
-    weights=(0.5, 1.0),
     seed=1,
     steps=3,
     cfg=5.0,
@@ -51,10 +50,11 @@ def lora(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def painted(model: Model, lora: Path, skip: int, together: int = 2) -> torch.Tensor:
-    painter = Painter(model, replace(PLAN, clip_skip=skip), print)
-    painter.together = together
+    shots = [replace(SHOT, prompt=f"<lora:x-01:{w}> 1girl", clip_skip=skip) for w in (0.5, 1.0)]
+    (batch,) = batches_of(map(painting_of, shots))
+    painter = Painter(model, {"x-01": lora}, print, together=together)
     try:
-        return torch.stack(painter.paint(lora, PLAN.weights, lambda step, steps: None))
+        return torch.stack(painter.paint(batch, lambda step, steps: None))
     finally:
         painter.close()
 
@@ -68,6 +68,6 @@ def test_a_row_of_sd15(model: Model, lora: Path) -> None:
 
 
 def test_clip_skip_is_written_as_web_uis_do() -> None:
-    about = Rendering("1girl", "", 1, 20, 5.0, "Euler a", 512, 768, "nai", "ab" * 32, clip_skip=2)
-    assert ", Clip skip: 2, " in infotext(about, "x-01", "cd" * 32, 1.0)
-    assert "Clip skip" not in infotext(replace(about, clip_skip=1), "x-01", "cd" * 32, 1.0)
+    by = MadeBy("nai", "ab" * 32)
+    assert ", Clip skip: 2, " in infotext(replace(SHOT, clip_skip=2), by, {})
+    assert "Clip skip" not in infotext(SHOT, by, {})

@@ -19,7 +19,10 @@ torch.set_num_threads(1)
 
 
 def rendered(run: Run) -> np.ndarray:
-    request = GridRequest(prompt="ohwx, 1girl", epochs="2", weights="1.0", steps=4, seed=7, cfg=3.0)
+    # an empty negative prompt is silence for a file, and what its folder says for the other
+    request = GridRequest(
+        prompt="ohwx, 1girl", negative="hat", epochs="2", weights="1.0", steps=4, seed=7, cfg=3.0
+    )
     result = render_grid(prepare_grid(run, request), events=Recorded())
     path = result.cells[0].path
     assert path is not None

@@ -23,8 +23,9 @@ from lorabake.core.files import atomic_write_json  # noqa: E402
 from lorabake.core.history import close_history  # noqa: E402
 from lorabake.core.sources import Baked, Sources  # noqa: E402
 from lorabake.core.workspace import Project, Workspace  # noqa: E402
+from lorabake.grid.board import board_of  # noqa: E402
 from lorabake.grid.cells import write_png  # noqa: E402
-from lorabake.grid.infotext import Rendering, infotext  # noqa: E402
+from lorabake.grid.infotext import MadeBy, infotext  # noqa: E402
 from lorabake.grid.job import PLAN, GridPlan, Row  # noqa: E402
 from lorabake.ui import again, grab_do  # noqa: E402
 from lorabake.ui.answers import BUG  # noqa: E402
@@ -42,7 +43,11 @@ def make_grid(project: Project) -> str:
     run = project.create_run("kafka")
     rows = tuple(Row(n, f"kafka-{n:02d}.safetensors", f"{n:064d}") for n in (1, 2, 3))
     plan = GridPlan(PROMPT, "", rows, (0.0, 0.8, 1.0), 7, 20, 5.0, "Euler a", 48, 64)
-    how = Rendering(PROMPT, "", 7, 20, 5.0, "Euler a", 48, 64, "tiny", "0" * 64)
+    hashes = {row.name: row.lora_hash for row in rows}
+    texts = {
+        spot.name: infotext(spot.shot, MadeBy("tiny", "0" * 64), hashes)
+        for spot in board_of(plan, run).spots
+    }
     folder = run.grid_dir / "first"
     folder.mkdir(parents=True)
     atomic_write_json(folder / PLAN, {"format": 1, **asdict(plan)})
@@ -50,10 +55,8 @@ def make_grid(project: Project) -> str:
         (run.folder / row.file).write_bytes(b"")
         for weight in plan.weights[: 2 if row.epoch == 3 else 3]:
             colour = (60 * row.epoch, round(200 * weight), 90)
-            text = infotext(how, row.name, row.lora_hash, weight)
-            write_png(
-                folder / plan.cell_name(row, weight), Image.new("RGB", (48, 64), colour), text
-            )
+            name = plan.cell_name(row, weight)
+            write_png(folder / name, Image.new("RGB", (48, 64), colour), texts[name])
     return folder.name
 
 

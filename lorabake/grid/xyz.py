@@ -1,0 +1,300 @@
+"""A grid with any axes: what was asked for X, Y and Z, checked and written into a folder of its own.
+
+The folder lies in the run's, `RUN/grid/NAME/`, with `xyz.json`, the cells and the sheet. The same
+question about the same files leads to the same folder, so what is already rendered is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from lorabake.core.errors import GridError, LorabakeError
+from lorabake.core.files import MIB, atomic_write_json, read_json
+from lorabake.core.run import Run
+from lorabake.core.settings import setting
+from lorabake.engine.families.emphasis import weigh
+from lorabake.engine.sampler_names import SAMPLER_NAMES
+from lorabake.grid.axes import EPOCH, PROMPT, PROMPT_SR, WEIGHT, Axis, Known, read_axis
+from lorabake.grid.board import AxisText, Board, LoraFile, Spot, board_of
+from lorabake.grid.job import MAX_CELLS, PLAN, Base, read_plan, recipe_of, run_of, size_for
+from lorabake.grid.library import Bases, Library
+from lorabake.grid.replace import concerns, replaced
+from lorabake.grid.shot import Shot
+from lorabake.grid.tags import lora_tag, lora_uses, named, without_tags
+from lorabake.grid.values import join_words
+
+XYZ = "xyz.json"
+MAX_PLAN = 4 * MIB
+MAX_MARGIN = 500  # px
+NO_AXIS = Axis(PROMPT, ("",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class XyzRequest:
+    """X/Y/Z plot, as the command line asks it. x, y, z: `TYPE=VALUES`, or empty."""
+
+    prompt: str = setting("", "Prompt", help="With or without its <lora:…> tag.")
+    negative: str = setting("", "Negative prompt", help="What not to draw.")
+    x: str = setting("", "X", help="For example Prompt S/R=-10, -09, -08.")
+    y: str = setting("", "Y", help="For example weight=0.5-1.0 (+0.1).")
+    z: str = setting("", "Z", help="One sheet for each value, side by side.")
+    seed: int = setting(1, "Seed", help="All pictures share it.", minimum=0, maximum=2**32 - 1)
+    steps: int = setting(20, "Steps", minimum=1, maximum=150)
+    cfg: float = setting(5.0, "CFG scale", minimum=1, maximum=30)
+    sampler: str = setting("Euler a", "Sampler", choices=SAMPLER_NAMES)
+    size: str = setting("", "Size", unit="px", help="WIDTHxHEIGHT; empty: as it was trained.")
+    clip_skip: int = setting(0, "Clip skip", help="0: as it was trained.", minimum=0, maximum=12)
+    margin: int = setting(0, "Margin", unit="px", minimum=0, maximum=MAX_MARGIN)
+
+
+@dataclass(frozen=True)
+class XyzPlan:
+    """Everything a grid's pictures depend on, except the run's own base model.
+
+    axes: X, Y and Z as far as there are any; NO_AXIS holds the place of one that is left out.
+    names: of the run's files, whose tags the axes Epoch and Weight change. files: name to path
+    (below the run's folder where it lies there) and hash, of the LoRAs that are used. bases: name
+    to path. warnings: what a person should know.
+    """
+
+    shot: Shot
+    axes: tuple[Axis, Axis, Axis]
+    names: tuple[str, ...]
+    files: Mapping[str, tuple[str, str]]
+    bases: Mapping[str, str]
+    margin: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[Path] = ()) -> Path:
+    """The folder of a grid, ready for `python -m lorabake.grid FOLDER`.
+
+    bases: finds a base model by its name. folders: where LoRAs of other programs lie. Raises
+    GridError with what to change when the request does not fit the run.
+    """
+    library = Library(run, folders)
+    newest = library.newest
+    known = Known(library.files_of, lambda text: _size(run, text), bases.check)
+    axes = tuple(_axis(text, letter, known) for text, letter in _asked(request))
+    width, height = size_for(request.size, run, newest)
+    shot = Shot(
+        prompt=request.prompt,
+        negative=request.negative,
+        seed=request.seed,
+        steps=request.steps,
+        cfg=request.cfg,
+        sampler=request.sampler,
+        width=width,
+        height=height,
+        clip_skip=request.clip_skip or recipe_of(run).general.clip_skip,
+    )
+    plan = XyzPlan(
+        shot,
+        (axes[0], axes[1], axes[2]),
+        tuple(library.names),
+        {},
+        {value: str(bases.path(value)) for axis in axes if axis.kind == "Base model"
+         for value in axis.values},
+        request.margin,
+    )  # fmt: skip
+    shots = _shots(plan)
+    plan = replace(
+        plan, files=_files_used(shots.values(), library), warnings=_warnings(plan, shots)
+    )
+    folder = run.grid_dir / _folder_name(plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write_json(folder / XYZ, {"format": 1, **asdict(plan)}, limit=MAX_PLAN)
+    return folder
+
+
+def read_xyz(folder: Path) -> XyzPlan:
+    """What `prepare_xyz` wrote; GridError when the folder holds no such grid."""
+    try:
+        record: Any = read_json(folder / XYZ, limit=MAX_PLAN)
+        x, y, z = (
+            Axis(axis["kind"], tuple(axis["values"]), axis["fixed"]) for axis in record["axes"]
+        )
+        return XyzPlan(
+            Shot(**record["shot"]),
+            (x, y, z),
+            tuple(record["names"]),
+            {name: (file[0], file[1]) for name, file in record["files"].items()},
+            dict(record["bases"]),
+            int(record["margin"]),
+            tuple(record["warnings"]),
+        )
+    except (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise GridError(f"{folder.name} is not a grid ({error}). Start a new one.") from error
+
+
+def open_board(folder: Path) -> Board:
+    """The grid in a folder, whichever kind it is."""
+    if (folder / PLAN).is_file():
+        return board_of(read_plan(folder), run_of(folder))
+    plan, run = read_xyz(folder), run_of(folder)
+    x_axis, y_axis, z_axis = plan.axes
+    shots = _shots(plan)
+    spots = [
+        Spot(x, y, z, shots[x, y, z], f"{z + 1}-{y + 1:02d}-{x + 1:02d}.png", _spoken(plan, (x, y, z)))
+        for z in range(len(z_axis.values))
+        for y in range(len(y_axis.values))
+        for x in range(len(x_axis.values))
+    ]  # fmt: skip
+    return Board(
+        spots=tuple(spots),
+        columns=_labels(x_axis),
+        rows=_labels(y_axis),
+        sheets=_labels(z_axis),
+        axes=tuple(_as_webui(axis) for axis in plan.axes),
+        files={
+            name: LoraFile(run.folder / path, lora_hash)
+            for name, (path, lora_hash) in plan.files.items()
+        },
+        bases={name: Base(Path(path), None, None) for name, path in plan.bases.items()},
+        margin=plan.margin,
+        title=plan.shot.prompt,
+        axis_names=tuple("" if axis == NO_AXIS else axis.kind for axis in plan.axes),
+    )
+
+
+# --- cells ----------------------------------------------------------------------------------------
+
+
+def _shots(plan: XyzPlan) -> dict[tuple[int, int, int], Shot]:
+    """What is in each cell; text is replaced at once, in the prompt as it was written."""
+    places = product(*(range(len(axis.values)) for axis in plan.axes))
+    return {(x, y, z): _shot(plan, (x, y, z)) for x, y, z in places}
+
+
+def _shot(plan: XyzPlan, place: tuple[int, int, int]) -> Shot:
+    chosen = [
+        (axis, axis.values[index])
+        for axis, index in zip(plan.axes, place, strict=True)
+        if axis != NO_AXIS
+    ]
+    shot = plan.shot
+    for axis, value in chosen:
+        if axis.kind == PROMPT:
+            shot = replace(shot, prompt=value)
+    shot = replace(shot, prompt=_with_tag(shot.prompt, plan))
+    changes: dict[str, str] = {}
+    for axis, value in chosen:
+        if axis.kind == PROMPT_SR:
+            changes.setdefault(axis.values[0], value)
+    shot = replace(
+        shot, prompt=replaced(shot.prompt, changes), negative=replaced(shot.negative, changes)
+    )
+    for axis, value in sorted(chosen, key=lambda pair: pair[0].kind == WEIGHT):
+        put = axis.row.put
+        if put is not None and axis.kind != PROMPT:
+            shot = put(shot, value, plan.names)
+    return shot
+
+
+def _with_tag(prompt: str, plan: XyzPlan) -> str:
+    """A prompt that names no LoRA asks for the run's newest one, at weight 1."""
+    if named(prompt):
+        return prompt
+    return f"{lora_tag(plan.names[-1], 1.0)} {prompt}" if plan.names else prompt
+
+
+# --- checking -------------------------------------------------------------------------------------
+
+
+def _asked(request: XyzRequest) -> list[tuple[str, str]]:
+    return [(request.x, "X"), (request.y, "Y"), (request.z, "Z")]
+
+
+def _axis(text: str, letter: str, known: Known) -> Axis:
+    """`TYPE=VALUES`; an axis that is left out has one value that changes nothing."""
+    if not text.strip():
+        return NO_AXIS
+    kind, equals, values = text.partition("=")
+    if not equals:
+        raise GridError(f"{letter} wants TYPE=VALUES, for example weight=0.6, 0.8, 1.0.")
+    return read_axis(kind, values, known)
+
+
+def _files_used(shots: Any, library: Library) -> dict[str, tuple[str, str]]:
+    used = {use.name for shot in shots for use in lora_uses(shot.prompt) if not use.idle}
+    return {name: library.record(name) for name in sorted(used)}
+
+
+def _warnings(plan: XyzPlan, shots: Mapping[tuple[int, int, int], Shot]) -> tuple[str, ...]:
+    """What is no mistake and still may not be meant; raises for what is one."""
+    kinds = [axis.kind for axis in plan.axes if axis != NO_AXIS]
+    if twice := next((kind for kind in kinds if kinds.count(kind) > 1 and kind != PROMPT_SR), None):
+        raise GridError(f"Two axes are {twice}. Change one of them.")
+    if len(shots) > MAX_CELLS:
+        raise GridError(
+            f"These are {len(shots)} pictures; a sheet holds {MAX_CELLS}. Choose fewer."
+        )
+    for shot in dict.fromkeys(shots.values()):
+        weigh(without_tags(shot.prompt))
+        weigh(shot.negative)
+        if not without_tags(shot.prompt).strip(" ,\n"):
+            raise GridError("There is no prompt. Write what to draw, with your trigger word.")
+    needles = [axis.values[0] for axis in plan.axes if axis.kind == PROMPT_SR]
+    prompts = next(
+        (axis.values for axis in plan.axes if axis.kind == PROMPT and axis != NO_AXIS), None
+    )
+    told = [
+        sentence
+        for prompt in prompts or (plan.shot.prompt,)
+        for sentence in concerns(_with_tag(prompt, plan), plan.shot.negative, needles)
+    ]
+    changed = [axis.kind for axis in plan.axes if axis.kind in (EPOCH, WEIGHT)]
+    if changed and not any(set(named(shot.prompt)) & set(plan.names) for shot in shots.values()):
+        told.append(
+            f"The prompt names no LoRA of this run, so {' and '.join(changed)} change nothing."
+        )
+    return tuple(dict.fromkeys(told))
+
+
+def _size(run: Run, text: str) -> str:
+    width, height = size_for(text, run, None)
+    return f"{width}x{height}"
+
+
+def _folder_name(plan: XyzPlan) -> str:
+    asked = {key: value for key, value in asdict(plan).items() if key != "warnings"}
+    text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    words = re.sub(r"[^a-z0-9]+", "-", without_tags(plan.shot.prompt).lower())[:32].strip("-")
+    return f"{words or 'grid'}-{digest}"
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _labels(axis: Axis) -> tuple[str, ...]:
+    return ("",) if axis == NO_AXIS else tuple(axis.label(value) for value in axis.values)
+
+
+def _spoken(plan: XyzPlan, place: tuple[int, int, int]) -> str:
+    parts = [
+        axis.label(axis.values[index])
+        for axis, index in zip(plan.axes, place, strict=True)
+        if axis != NO_AXIS
+    ]
+    return ", ".join(parts) or "the picture"
+
+
+def _as_webui(axis: Axis) -> AxisText:
+    """The axis with which X/Y/Z plot makes the same pictures."""
+    if axis == NO_AXIS:
+        return AxisText("", "")
+    values = axis.values
+    if axis.kind == WEIGHT:
+        values = tuple(f"{value}>" for value in values)
+    words = join_words(values)
+    if axis.fixed:
+        return AxisText(axis.row.webui, "-1", words)
+    return AxisText(axis.row.webui, words)
