@@ -5,6 +5,7 @@ The difference is measured against what the network changes, not against the who
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from lorabake.engine.lora_file import read_lora, save_lora
 from lorabake.engine.networks import attach
 from lorabake.engine.networks.attaching import network_for
 from lorabake.engine.networks.file_keys import layers_of
+from lorabake.engine.networks.lowrank import Keep, Part, composed
 from lorabake.engine.networks.targets import find_targets, part_of
 from tests.engine.consumers import a1111, comfyui, forge
 from tests.engine.tiny_networks import (
@@ -40,6 +42,7 @@ WRONG = {
     ("dora by rows", "comfyui"): 0.02,
     ("dora by rows", "forge"): 0.02,
 }
+MADE = {"sdxl": Keep(), "sd15": Keep(share=0.8)}
 MERGERS = {"a1111": a1111, "forge": forge, "comfyui": comfyui}
 
 
@@ -107,6 +110,9 @@ def diffusers_says(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for kind in NETWORKS:
         for family in ("sdxl", "sd15"):
             save_lora(folder / f"{kind}@{family}.safetensors", file_of(kind, family), {})
+    for family, keep in MADE.items():
+        parts = [Part(file_of("locon", family), 0.7), Part(file_of("locon", family, seed=6), 0.3)]
+        save_lora(folder / f"made@{family}.safetensors", composed(parts, keep), {})
     subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.engine.consumers.diffusers_peft", folder],
         cwd=Path(__file__).parents[2],
@@ -124,6 +130,17 @@ def our_own(kind: str, family: str, m: float = 1.0, without: str = "-") -> list[
     state = {key: t for key, t in file_of(kind, family).items() if without not in key}
     network_for(model, state).set_weight(m)
     return [render(model, 2)]
+
+
+@pytest.mark.parametrize("family", MADE)
+def test_a_pipeline_of_diffusers_leaves_no_key_of_an_average(
+    family: str, diffusers_says: Any
+) -> None:
+    """Also where each layer has a rank of its own."""
+    said = json.loads(diffusers_says[1][f"made@{family}"])
+    assert said["left"] == []
+    assert said["layers"] == said["in_file"] > 100
+    assert said["error"] < 1e-4
 
 
 @pytest.mark.parametrize("family", ["sdxl", "sd15"])
@@ -151,5 +168,5 @@ def test_diffusers_renders_a_dora_as_if_it_were_a_lora(
 
 def test_diffusers_refuses_the_other_kinds(diffusers_says: Any) -> None:
     """A deviation of diffusers: it renders none of them, and says so."""
-    kinds = {name.partition("@")[0] for name in diffusers_says[1]}
+    kinds = {name.partition("@")[0] for name in diffusers_says[1]} - {"made"}
     assert kinds == {"loha", "lokr", "lokr both", "lokr whole", "glora"}

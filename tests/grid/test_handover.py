@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -226,25 +224,6 @@ def test_what_cannot_be_made_smaller_is_refused_in_a_sentence(tasted: Run, tmp_p
         with pytest.raises(ModelFileError, match="no numbers"):
             give(choice, tmp_path / "Lora", **changes)
     assert not (tmp_path / "Lora").exists() or not list((tmp_path / "Lora").iterdir())
-
-
-def test_diffusers_loads_every_handed_over_file_and_leaves_no_key(tmp_path: Path) -> None:
-    """Its own `load_lora_weights`, in a process of its own, on a file of each way."""
-    for family, keep in (("sdxl", Keep()), ("sd15", Keep(share=0.8))):
-        state, other = file_of("locon", family), file_of("locon", family, seed=6)
-        made = composed([Part(state, 0.7), Part(other, 0.3)], keep)
-        save_lora(tmp_path / f"made@{family}.safetensors", made, {})
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.engine.consumers.diffusers_pipeline", tmp_path],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert len(said) == 2
-    for name, answer in said.items():
-        assert answer["left"] == [], name
-        assert answer["layers"] == answer["in_file"], name
-        assert answer["error"] < 1e-4, name
 
 
 def test_prompt_and_card_tell_how_to_use_it(tasted: Run) -> None:

@@ -2,12 +2,14 @@
 
     python -m tests.engine.consumers.diffusers_peft FOLDER
 
-renders every FOLDER/<kind>@<family>.safetensors into FOLDER/answers. A process of its own, as any
+renders every FOLDER/<kind>@<family>.safetensors into FOLDER/answers, and notes there how a whole
+pipeline took those whose names begin with "made". A process of its own, as any
 program is to which a file is given; lorabake loads diffusers without peft.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,11 +37,15 @@ def put_on_unet(unet: Any, state: Mapping[str, Tensor], m: float, *, sdxl: bool)
 def main(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
+    from tests.engine.consumers.diffusers_pipeline import used
     from tests.engine.tiny_networks import render, tiny_model
 
     said: dict[str, Tensor] = {}
     refused: dict[str, str] = {}
     for path in sorted(folder.glob("*.safetensors")):
+        if path.name.startswith("made"):
+            refused[path.stem] = json.dumps(used(path))
+            continue
         family = path.stem.partition("@")[2]
         for m in WEIGHTS:
             model = tiny_model(family)

@@ -1,16 +1,8 @@
-"""diffusers' own `load_lora_weights`, asked which keys of a file it used.
-
-    python -m tests.engine.consumers.diffusers_pipeline FOLDER
-
-prints {file: {"left": keys it did not use, "layers", "in_file": counts, "error": of the picture}}
-for every FOLDER/<name>@<family>.safetensors.
-"""
+"""diffusers' own `load_lora_weights`, asked which keys of a file it used; in the process of diffusers_peft."""
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,46 +41,32 @@ def pipeline(model: Any) -> Any:
     )
 
 
-def main(folder: Path) -> None:
+def used(path: Path) -> dict[str, Any]:
+    """{"left": what diffusers says of keys it did not use, "layers" and "in_file": counts, "error": of
+    what its networks answer, beside ours}."""
     from peft.tuners.tuners_utils import BaseTunerLayer
     from safetensors.torch import load_file
 
     from lorabake.engine.networks.attaching import network_for
     from tests.engine.tiny_networks import answers, tiny_model
 
-    heard = _Heard()
-    logging.getLogger("diffusers").addHandler(heard)
-    said = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        family = path.stem.partition("@")[2]
-        model, ours = tiny_model(family), tiny_model(family)
-        heard.said.clear()
-        pipe = pipeline(model)
-        pipe.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name="it")
-        network_for(ours, load_file(path))
-        parts = [getattr(pipe, name, None) for name in ("unet", "text_encoder", "text_encoder_2")]
-        layers = sum(
-            isinstance(module, BaseTunerLayer)
-            for part in parts
-            if part is not None
-            for module in part.modules()
-        )
-        said[path.name] = {
-            "left": [
-                text
-                for text in heard.said
-                if "unexpected" in text.lower() or "missing" in text.lower()
-            ],
-            "layers": layers,
-            "in_file": sum(key.endswith(".alpha") for key in load_file(path)),
-            "error": max(_apart(a, b) for a, b in zip(answers(model), answers(ours), strict=True)),
-        }
-    print(json.dumps(said))  # noqa: T201 - the answer
+    family = path.stem.partition("@")[2]
+    model, ours, state = tiny_model(family), tiny_model(family), load_file(path)
+    heard, logger = _Heard(), logging.getLogger("diffusers")
+    logger.addHandler(heard)
+    pipe = pipeline(model)
+    pipe.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name="it")
+    logger.removeHandler(heard)
+    network_for(ours, state)
+    parts = [getattr(pipe, name, None) for name in ("unet", "text_encoder", "text_encoder_2")]
+    layers = [module for part in parts if part is not None for module in part.modules()]
+    return {
+        "left": [text for text in heard.said if "expected" in text or "missing" in text.lower()],
+        "layers": sum(isinstance(module, BaseTunerLayer) for module in layers),
+        "in_file": sum(key.endswith(".alpha") for key in state),
+        "error": max(_apart(a, b) for a, b in zip(answers(model), answers(ours), strict=True)),
+    }
 
 
 def _apart(a: Tensor, b: Tensor) -> float:
     return float((a - b).norm() / b.norm())
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
