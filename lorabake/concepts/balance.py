@@ -146,9 +146,11 @@ def _require(counts: Sequence[int]) -> None:
 
 
 def _divided(count: int, largest: int) -> Share:
+    """As often as brings it up to the largest folder, then as many as fit; a folder that fits stays."""
     if not count:
         return Share(0, 0, 1)
-    repeats = _capped(ceil(largest / count))
+    fewer = _capped(largest // count)
+    repeats = fewer if largest // fewer == count else _capped(ceil(largest / count))
     return Share(count, min(count, largest // repeats), repeats)
 
 

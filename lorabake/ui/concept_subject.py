@@ -9,10 +9,10 @@ from lorabake.concepts.subjects import SUBJECTS, Subject, changes_for
 from lorabake.core.errors import DatasetError
 from lorabake.core.workspace import Project
 from lorabake.recipe.recipe import Recipe, recipe_to_mapping, with_setting
-from lorabake.ui import chosen as choices
 from lorabake.ui.answers import answered, text
 from lorabake.ui.chosen import in_order, laid_over, read_chosen, write_chosen
 from lorabake.ui.concept_view import remember, remembered
+from lorabake.ui.numbers import undo
 from lorabake.ui.place import place
 from lorabake.ui.planned import change_rows
 from lorabake.ui.words import plural
@@ -75,8 +75,7 @@ def lb_concept_choose(data: dict[str, Any]) -> dict[str, Any]:
 @answered
 def lb_concept_settings_back(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {said}: the settings as they were before the last step here or in "Preparing the oven"."""
-    choices.undo(place().project(data.get("project")))
-    return {"said": "The settings are as they were before."}
+    return undo(place().project(data.get("project")))
 
 
 def _known(name: str) -> str:

@@ -46,6 +46,14 @@ def by_trying_all(counts: list[int], tolerance: float, limit: int) -> tuple[int,
     return best
 
 
+@given(counts=st.lists(st.integers(1, 400), min_size=1, max_size=6))
+def test_the_guides_way_asks_for_nothing_more_the_second_time(counts: list[int]) -> None:
+    first = guides_balance(counts)
+    again = guides_balance([share.keep for share in first.shares])
+    assert again.lost == 0
+    assert [share.repeats for share in again.shares] == [share.repeats for share in first.shares]
+
+
 @settings(max_examples=40)
 @given(
     counts=st.lists(st.integers(1, 9), min_size=1, max_size=3),
