@@ -226,6 +226,17 @@ def test_what_cannot_be_made_smaller_is_refused_in_a_sentence(tasted: Run, tmp_p
     assert not (tmp_path / "Lora").exists() or not list((tmp_path / "Lora").iterdir())
 
 
+def test_the_previews_text_names_the_new_file_and_leaves_other_loras() -> None:
+    text = '<lora:a-02:0.8>, x, <lora:b:1.0>\nSteps: 9, Lora hashes: "a-02: 11, b: 22", Version: 1'
+    start = "<lora:kafka:0.8>, x, <lora:b:1.0>\nSteps: 9"
+    told = words.preview_text(text, "a-02", "kafka", "3" * 64)
+    assert told == f'{start}, Lora hashes: "kafka: {"3" * 12}, b: 22", Version: 1'
+    changed = words.preview_text(text, "a-02", "kafka", "")
+    assert changed == f'{start}, Lora hashes: "b: 22", Version: 1'
+    alone = words.preview_text(text.replace(", b: 22", ""), "a-02", "kafka", "")
+    assert alone == f"{start}, Version: 1"
+
+
 def test_prompt_and_card_tell_how_to_use_it(tasted: Run) -> None:
     choice = choose(tasted, 2, 0.8)
     settings = HandoverSettings(name="kafka_2", weight=0.8, trigger="ohwx, `tick`", negative="hat")

@@ -11,7 +11,7 @@ from lorabake.grid.handover.choice import Choice
 from lorabake.grid.handover.settings import HandoverSettings
 from lorabake.grid.tags import lora_tag
 
-_HASHES = re.compile(r', Lora hashes: (?:"(?:\\.|[^"\\])*"|[^,]*)')
+_HASHES = re.compile(r', Lora hashes: ("(?:\\.|[^"\\])*"|[^,]*)')
 
 # What a file without the notes of its bake still tells: enough for web UIs' filters, for pictures
 # to be matched with it, and for other trainers to go on from it.
@@ -57,9 +57,19 @@ def preview_text(text: str, before: str, name: str, lora_hash: str) -> str:
     """A cell's infotext under the file's new name; lora_hash: "" when its weights were changed,
     since the picture is of those before."""
     text = text.replace(f"<lora:{before}:", f"<lora:{name}:")
-    told = json.dumps(f"{name}: {lora_hash[:12]}", ensure_ascii=False)
-    hashes = f", Lora hashes: {told}" if lora_hash else ""
-    return _HASHES.sub(lambda _: hashes, text, count=1)
+    own = [f"{name}: {lora_hash[:12]}"] if lora_hash else []
+
+    def rewritten(match: re.Match[str]) -> str:
+        told = match[1]
+        try:
+            listed = json.loads(told) if told.startswith('"') else told
+        except ValueError:
+            listed = told
+        others = [one for one in str(listed).split(", ") if not one.startswith(f"{before}: ")]
+        hashes = ", ".join([*own, *filter(None, others)])
+        return f", Lora hashes: {json.dumps(hashes, ensure_ascii=False)}" if hashes else ""
+
+    return _HASHES.sub(rewritten, text, count=1)
 
 
 def trimmed(metadata: Mapping[str, str]) -> dict[str, str]:
