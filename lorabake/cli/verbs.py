@@ -178,51 +178,6 @@ def train(
 
 
 @app.command()
-def grid(
-    run_dir: Path,
-    prompt: Annotated[str, typer.Option("--prompt", help="What to draw, with your trigger word.")],
-    negative: Annotated[str, typer.Option("--negative", help="What not to draw.")] = "",
-    epochs: Annotated[str, typer.Option("--epochs", help="7-10 or 7,10; empty: all.")] = "",
-    weights: Annotated[
-        str, typer.Option("--weights", help="0.5-1.0(+0.1) or 0.6,0.8,1")
-    ] = "0, 0.6, 0.8, 1.0",
-    seed: Annotated[int, typer.Option("--seed")] = 1,
-    steps: Annotated[int, typer.Option("--steps")] = 20,
-    cfg: Annotated[float, typer.Option("--cfg")] = 5.0,
-    sampler: Annotated[str, typer.Option("--sampler")] = "Euler a",
-    size: Annotated[
-        str, typer.Option("--size", metavar="WIDTHxHEIGHT", help="Default: as it was trained.")
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Render epochs by weights at a fixed seed, from the saved files."""
-    from lorabake.core.run import Run
-    from lorabake.grid.sitting import render
-
-    result = render(
-        Run(run_dir.absolute()),
-        {
-            "prompt": prompt,
-            "negative": negative,
-            "epochs": epochs,
-            "weights": weights,
-            "seed": seed,
-            "steps": steps,
-            "cfg": cfg,
-            "sampler": sampler,
-            "size": size,
-        },
-        tell=_tell,
-        should_stop=_stop_on_ctrl_c(),
-    )
-    answer(
-        result,
-        as_json,
-        lambda: [f"{len(result['cells'])} pictures; the sheet is {result['sheet']}"],
-    )
-
-
-@app.command()
 def inspect(file: Path, as_json: AsJson = False) -> None:
     """Say what a .safetensors file is: family, network, rank, hashes, metadata."""
     from lorabake.engine.inspect import inspect_file

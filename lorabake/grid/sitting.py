@@ -10,8 +10,12 @@ from lorabake.core.events import EventType
 from lorabake.core.run import Run
 from lorabake.core.settings import from_mapping
 from lorabake.core.worker import JobProcess, job_process
+from lorabake.core.workspace import Workspace
+from lorabake.engine.shelf import lora_places
 from lorabake.grid.job import GridRequest, prepare_grid
+from lorabake.grid.library import Bases
 from lorabake.grid.render import Cell, Events, render_grid
+from lorabake.grid.xyz import XyzRequest, prepare_xyz, read_xyz
 
 Tell = Callable[[str], None]
 
@@ -60,16 +64,22 @@ def _cell(cell: Cell) -> dict[str, Any]:
     return about | ({"error": cell.error} if cell.error else {})
 
 
-def render(
-    run: Run,
-    asked: Mapping[str, Any],
-    *,
-    tell: Tell,
-    should_stop: Callable[[], bool] | None = None,
-) -> dict[str, Any]:
-    """Render in this process, outside the queue; `asked` are the fields of GridRequest."""
-    folder = prepare_grid(run, from_mapping(GridRequest, asked, where="grid"))
-    return render_here(folder, tell=tell, should_stop=should_stop)
+def prepare(
+    run: Run, asked: Mapping[str, Any], workspace: Callable[[], Workspace], tell: Tell
+) -> Path:
+    """The folder of a grid: one of any axes when x, y or z is asked for, else epochs by weights.
+
+    workspace: where base models and the folders of other programs are found, opened when needed.
+    """
+    if not {"x", "y", "z"} & asked.keys():
+        return prepare_grid(run, from_mapping(GridRequest, asked, where="grid"))
+    space = workspace()
+    places = [place.root for place in lora_places(space)]
+    request = from_mapping(XyzRequest, asked, where="grid")
+    folder = prepare_xyz(run, request, Bases(space), places)
+    for warning in read_xyz(folder).warnings:
+        tell(warning)
+    return folder
 
 
 def render_here(

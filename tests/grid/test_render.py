@@ -15,6 +15,7 @@ from lorabake.core.errors import GridError, Stopped
 from lorabake.core.events import read_events
 from lorabake.core.run import Run
 from lorabake.core.settings import from_mapping, setting_fields
+from lorabake.core.workspace import Workspace
 from lorabake.engine.families.prompts import Conditioning
 from lorabake.engine.families.sdxl import load_model
 from lorabake.engine.lora_file import model_hash, read_lora
@@ -26,7 +27,7 @@ from lorabake.grid.cells import to_image
 from lorabake.grid.job import SAMPLERS as OFFERED
 from lorabake.grid.job import GridRequest, base_of, prepare_grid, read_plan
 from lorabake.grid.render import GridResult, render_grid
-from lorabake.grid.sitting import render
+from lorabake.grid.sitting import prepare, render_here
 from tests.bakes import Recorded
 from tests.grid.webui import read_infotext
 
@@ -267,7 +268,8 @@ def test_a_moved_base_model_is_named(run: Run) -> None:
 def test_the_command_lines_way(run: Run) -> None:
     told: list[str] = []
     asked = {**ASKED, "epochs": "3", "weights": "0.5-1.0 (+0.5)", "size": "32x32"}
-    result = render(run, asked, tell=told.append)
+    folder = prepare(run, asked, Workspace.open, told.append)
+    result = render_here(folder, tell=told.append)
     assert set(result) >= {"sheet", "cells", "verdict"}
     assert [set(cell) for cell in result["cells"]] == [{"path", "epoch", "weight", "seed"}] * 2
     assert all(Path(cell["path"]).is_file() for cell in result["cells"])

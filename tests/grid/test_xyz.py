@@ -30,6 +30,7 @@ from lorabake.grid.xyz import XyzRequest, open_board, prepare_xyz, read_xyz
 from tests.bakes import Recorded
 from tests.grid.webui import read_infotext
 from tests.tiny import tiny_sdxl_folder
+from tests.verbs import answered, refused
 
 torch.set_num_threads(1)
 PROMPT = "<lora:tiny-03:1.0> ohwx, smile"
@@ -228,6 +229,28 @@ def test_epochs_of_another_run_and_files_of_other_programs(
     assert len({pixels(cell.path).tobytes() for cell in go(folder).cells}) == 2  # epoch 3 twice
     with pytest.raises(GridError, match="no run 'third'"):
         ask(run, bases, x="epoch=third:1")
+
+
+def test_the_verb(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ("grid", run.folder, "--prompt", PROMPT, "--steps", 1, "--size", "32x32")
+    here = ("--workspace", tmp_path)
+    answer = answered(
+        (*common, "--x", "Prompt S/R=-03, -02", "--z", "seed=5, 6", "--html", *here),
+        monkeypatch,
+        capsys,
+    )
+    assert [cell["label"] for cell in answer["cells"]] == [
+        "-03, Seed: 5", "-02, Seed: 5", "-03, Seed: 6", "-02, Seed: 6"
+    ]  # fmt: skip
+    assert {cell["seed"] for cell in answer["cells"]} == {5, 6}
+    assert Path(answer["html"]).is_file()
+    code, said = refused((*common, "--x", "hats=1", *here), monkeypatch, capsys)
+    assert code == 1
+    assert "no axis called" in said
+    code, said = refused((*common, "--margin", 4, *here), monkeypatch, capsys)
+    assert (code, "Give an axis" in said) == (1, True)
 
 
 def test_what_does_not_fit_is_refused_and_what_is_odd_is_said(run: Run, bases: Bases) -> None:
