@@ -33,7 +33,9 @@ def test_axes_zoom_compare_and_votes(tmp_path: Path) -> None:
         expect(tab.locator("td img")).to_have_count(6)
         tab.locator("#choices").get_by_label("Down").select_option(label="Prompt")
         expect(tab.locator("tbody th")).to_have_text(["1girl", TRICK])
-        tab.locator("#choices").get_by_label("Across").select_option(label="Prompt")  # the two change places
+        tab.locator("#choices").get_by_label("Across").select_option(
+            label="Prompt"
+        )  # the two change places
         expect(tab.locator("tbody th")).to_have_text(["Weight: 0.5", "Weight: 1.0"])
 
         tab.locator("td .picture").first.click()
