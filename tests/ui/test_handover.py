@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from lorabake.core.files import atomic_write_json
 from lorabake.core.secrets import write_key
 from lorabake.core.workspace import Project, Workspace
 from lorabake.engine.lora_file import save_lora
+from lorabake.grid.handover import job
 from lorabake.grid.job import PLAN, GridPlan, Row
 from lorabake.ui import handover
 from lorabake.ui.answers import BUG
@@ -53,12 +54,15 @@ def make_project(root: Path, webui: Path) -> Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     monkeypatch.setenv("LORABAKE_LOOK_ELSEWHERE", "0")
     monkeypatch.setenv("LORABAKE_CONFIG", str(tmp_path / "config"))
     made = make_project(tmp_path / "workspace", tmp_path / "webui")
     open_place(Workspace.open(tmp_path / "workspace"))
-    return made
+    yield made
+    for child in job._children.values():
+        child.wait(WAIT)  # each has said its last word; nothing of it outlives the test
+    job._children.clear()
 
 
 def call(function: Callable[[Any], dict[str, Any]], **data: Any) -> dict[str, Any]:
@@ -81,8 +85,8 @@ def test_from_a_cell_to_the_web_ui_and_back(project: Project, tmp_path: Path) ->
     assert words["prompt"] == "<lora:hsr_kafka:0.8>, ohwx, smile"
     assert "# hsr\\_kafka" in words["card"]
 
-    job = call(handover.lb_hand_over, request=request, folder=lora)["job"]
-    state = ended(job)
+    name = call(handover.lb_hand_over, request=request, folder=lora)["job"]
+    state = ended(name)
     assert state["state"] == "finished", state
     names = ["hsr_kafka.safetensors", "hsr_kafka.json", "hsr_kafka.png"]
     assert (state["files"], state["folder"], state["can_undo"]) == (names, lora, True)
@@ -90,15 +94,15 @@ def test_from_a_cell_to_the_web_ui_and_back(project: Project, tmp_path: Path) ->
     assert (sidecar["preferred weight"], sidecar["negative text"]) == (0.8, "hat")
 
     (Path(lora) / "hsr_kafka.json").write_text("{}", encoding="utf-8")  # by the web UI, since
-    assert call(handover.lb_handover_undo, job=job)["said"].startswith("Moved 2 files")
+    assert call(handover.lb_handover_undo, job=name)["said"].startswith("Moved 2 files")
     assert [path.name for path in Path(lora).iterdir()] == ["hsr_kafka.json"]
     assert {path.name for path in project.trash_dir.rglob("*.*")} == {names[0], names[2]}
-    assert "nothing to take back" in call(handover.lb_handover_undo, job=job)["error"]
+    assert "nothing to take back" in call(handover.lb_handover_undo, job=name)["error"]
 
 
-def ended(job: str) -> dict[str, Any]:
+def ended(name: str) -> dict[str, Any]:
     end = time.monotonic() + WAIT
-    while (state := call(handover.lb_handover_state, job=job))["state"] in ("queued", "running"):
+    while (state := call(handover.lb_handover_state, job=name))["state"] in ("queued", "running"):
         assert time.monotonic() < end
         time.sleep(0.2)
     return state
@@ -169,9 +173,9 @@ def test_a_look_into_somebody_elses_lora(project: Project, tmp_path: Path) -> No
     listed = call(handover.lb_lora_files)["files"]
     assert listed == [[str(file), "A1111 · mine/other.safetensors"]]
     assert "no longer there" in call(handover.lb_look_into, file=str(tmp_path / "x"))["error"]
-    job = call(handover.lb_look_into, file=str(file))["job"]
+    name = call(handover.lb_look_into, file=str(file))["job"]
     end = time.monotonic() + WAIT
-    while (found := call(handover.lb_looked_into, job=job))["state"] in ("queued", "running"):
+    while (found := call(handover.lb_looked_into, job=name))["state"] in ("queued", "running"):
         assert time.monotonic() < end
         time.sleep(0.2)
     assert found["state"] == "finished", found

@@ -6,7 +6,8 @@ The token goes from the user's file of keys into the requests' headers and nowhe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from lorabake.core.errors import GridError, NetworkError
 from lorabake.core.secrets import Secret, read_key
 from lorabake.grid.handover.folders import workroom
 from lorabake.grid.handover.job import Asked
-from lorabake.grid.handover.make import hand_over
 from lorabake.grid.handover.settings import NO_TOKEN
 
 SERVICE = "huggingface"
@@ -30,57 +30,84 @@ def upload(asked: Asked, tell: Callable[[str], None]) -> dict[str, Any]:
     token = read_key(SERVICE)
     if token is None:
         raise GridError(NO_TOKEN)
-    with workroom(asked.choice.run) as room:
-        made = hand_over(asked.choice, asked.settings, room, card=True, tell=tell)
-        files = {_name(placed.path): placed.path for placed in made.files}
-        tell(f"Uploading to {asked.upload}")
-        url, left_out = _bring_up(asked, files, token)
-    said = [sentence for sentence in made.said if sentence]
-    if left_out:
+    hub = _Hub(asked.upload, token)
+    tell(f"Asking for {asked.upload}")
+    url, there = hub.repository(private=asked.private)
+    said, files = _files(asked, tell, hub, skipped={README} & there)
+    if README in there:
         said.append(f"The {README} that is there already was left as it is.")
     if not asked.private:
         said.append("Everybody can see it.")
-    return {"url": url, "names": [name for name in files if name not in left_out], "said": said}
+    return {"url": url, "names": files, "said": said}
+
+
+def _files(
+    asked: Asked, tell: Callable[[str], None], hub: _Hub, *, skipped: set[str]
+) -> tuple[list[str], list[str]]:
+    """What was said while they were made, and the names that went up."""
+    from lorabake.grid.handover.make import hand_over  # torch from here on
+
+    with workroom(asked.choice.run) as room:
+        made = hand_over(asked.choice, asked.settings, room, card=True, tell=tell)
+        files = {_name(placed.path): placed.path for placed in made.files}
+        going = {name: path for name, path in files.items() if name not in skipped}
+        tell(f"Uploading to {asked.upload}")
+        hub.commit(going, f"Add {asked.settings.name}")
+    return list(made.said), list(going)
 
 
 def _name(path: Path) -> str:
     return README if path.suffix == ".md" else path.name
 
 
-def _bring_up(asked: Asked, files: dict[str, Path], token: Secret) -> tuple[str, set[str]]:
-    """Its address, and the names that were left out."""
-    from huggingface_hub import CommitOperationAdd, HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+class _Hub:
+    """One repository, through huggingface_hub; every refusal becomes a sentence."""
 
-    api = HfApi(
-        endpoint=os.environ.get("HF_ENDPOINT"), token=token.reveal(), library_name="lorabake"
-    )
-    try:
-        url = api.create_repo(asked.upload, private=asked.private, exist_ok=True)
-        there = api.model_info(asked.upload)
-        if asked.private and there.private is False:
+    def __init__(self, repo: str, token: Secret) -> None:
+        from huggingface_hub import HfApi
+
+        self.repo = repo
+        self.api = HfApi(
+            endpoint=os.environ.get("HF_ENDPOINT"), token=token.reveal(), library_name="lorabake"
+        )
+
+    def repository(self, *, private: bool) -> tuple[str, set[str]]:
+        """Its address, and the names of the files that are there; made when it is missing."""
+        with self._sentences():
+            url = self.api.create_repo(self.repo, private=private, exist_ok=True)
+            there = self.api.model_info(self.repo)
+        if private and there.private is False:
             raise GridError(
-                f"{asked.upload} is there already and everybody can see it. Choose another name, "
+                f"{self.repo} is there already and everybody can see it. Choose another name, "
                 "or untick Private to add to it."
             )
-        left_out = {README} & {file.rfilename for file in there.siblings or ()}
-        adding = [
-            CommitOperationAdd(name, path) for name, path in files.items() if name not in left_out
-        ]
-        api.create_commit(asked.upload, adding, commit_message=f"Add {asked.settings.name}")
-    except HFValidationError:
-        raise GridError(
-            f"{asked.upload[:80]!r} is no name on Hugging Face. Write OWNER/NAME."
-        ) from None
-    except HfHubHTTPError as error:
-        raise _refusal(error.response.status_code, asked.upload) from None
-    except Exception as error:
-        if type(error).__module__.partition(".")[0].startswith(("httpx", "httpcore")):
-            raise NetworkError(
-                "Hugging Face was not reached. Look at your connection and try again."
+        return str(url), {file.rfilename for file in there.siblings or ()}
+
+    def commit(self, files: Mapping[str, Path], title: str) -> None:
+        from huggingface_hub import CommitOperationAdd
+
+        adding = [CommitOperationAdd(name, path) for name, path in files.items()]
+        with self._sentences():
+            self.api.create_commit(self.repo, adding, commit_message=title)
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+        try:
+            yield
+        except HFValidationError:
+            raise GridError(
+                f"{self.repo[:80]!r} is no name on Hugging Face. Write OWNER/NAME."
             ) from None
-        raise
-    return str(url), left_out
+        except HfHubHTTPError as error:
+            raise _refusal(error.response.status_code, self.repo) from None
+        except Exception as error:
+            if type(error).__module__.startswith(("httpx", "httpcore")):
+                raise NetworkError(
+                    "Hugging Face was not reached. Look at your connection and try again."
+                ) from None
+            raise
 
 
 def _refusal(status: int, repo: str) -> NetworkError:
