@@ -42,8 +42,8 @@ class HandoverSettings:
         KEEP,
         "Notes of the bake in the file",
         choices=(KEEP, TRIM),
-        help="keep: the file tells its recipe and how often each tag was there. "
-        "trim: only what web UIs and Civitai need (base model, hashes, title, trigger words).",
+        help="They tell its recipe and how often each tag was there. Without them stays what web UIs "
+        "and Civitai need: base model, hashes, title, trigger words.",
         more=True,
     )
     resize: str = setting(
