@@ -28,7 +28,7 @@ EventType = Literal[
     "sample",  # epoch, step, path (name in previews/), prompt: one picture while it bakes
     "checkpoint",  # path (name only), epoch, step, loss, mib
     "progress",  # done, total (or null): bytes of a download
-    "cell",  # epoch, weight, path, done, total: one picture of a grid
+    "cell",  # label, epoch, weight, path, done, total: one picture of a grid
     "warning",  # text
     "note",  # text
     "finished",  # the last word: one of these three
