@@ -13,6 +13,7 @@ from lorabake.duplicates.settings import DuplicateSettings
 from lorabake.duplicates.verify import Pair
 
 _USUAL = DuplicateSettings()
+Two = tuple[str, str]  # sha256 of two pictures
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,8 @@ def group(
     but the person.
     """
     ignored = frozenset(ignored_pairs)
-    sets = _Sets(scan, ignored)
     links = _links(scan, hardness)
-    for pair in links:
-        sets.linked |= {pair, pair[::-1]}
+    sets = _Sets(scan, links, ignored)
     for pair in sorted(links, key=lambda pair: -links[pair]):
         sets.link(*pair)
     groups: list[Group] = []
@@ -85,15 +84,16 @@ def group(
     return Groups(tuple(sorted(groups, key=lambda one: (one.variant, natural_key(one.keep)))))
 
 
-def _links(scan: Scan, hardness: int) -> dict[tuple[str, str], float]:
+def _links(scan: Scan, hardness: int) -> dict[Two, float]:
     """Pairs that match well enough, with their match."""
-    found = {}
-    for pair, one in scan.pairs.items():
-        if one.share != "variant":
-            match = _match(scan, pair, one)
-            if int(match) >= hardness:
-                found[pair] = match
-    return found
+    key = ("matches",)
+    if key not in scan.remembered:
+        scan.remembered[key] = {
+            pair: _match(scan, pair, one)
+            for pair, one in scan.pairs.items()
+            if one.share != "variant"
+        }
+    return {pair: match for pair, match in scan.remembered[key].items() if match >= hardness}
 
 
 def _match(scan: Scan, pair: tuple[str, str], found: Pair) -> float:
@@ -105,6 +105,10 @@ def _same_pixels(scan: Scan, one: str, other: str) -> bool:
     return a is not None and b is not None and a.pixels == b.pixels
 
 
+def _both_ways(pairs: Iterable[Two]) -> set[Two]:
+    return {ordered for one, other in pairs for ordered in ((one, other), (other, one))}
+
+
 class _Sets:
     """Pictures put together step by step, the most alike first.
 
@@ -112,28 +116,26 @@ class _Sets:
     another need not be a copy of both.
     """
 
-    def __init__(self, scan: Scan, ignored: frozenset[str]) -> None:
+    def __init__(self, scan: Scan, links: Iterable[Two], ignored: frozenset[str]) -> None:
         self._scan = scan
-        self._ignored = ignored
         self._of: dict[str, list[str]] = {}
-        self.linked: set[tuple[str, str]] = set()
+        self._linked = _both_ways(links)
+        parts = (key.partition("-") for key in ignored)
+        variants = (pair for pair, one in scan.pairs.items() if one.share == "variant")
+        self._apart = _both_ways([*variants, *((one, other) for one, _, other in parts)])
 
     def link(self, one: str, other: str) -> None:
         first, second = self._of.setdefault(one, [one]), self._of.setdefault(other, [other])
         if first is second:
             return
         across = [(a, b) for a in first for b in second]
-        if any(pair_key(a, b) in self._ignored or self._is_variant(a, b) for a, b in across):
+        if not self._apart.isdisjoint(across):
             return
-        if 2 * sum(pair in self.linked for pair in across) < len(across):
+        if 2 * sum(pair in self._linked for pair in across) < len(across):
             return
         first += second
         for sha in second:
             self._of[sha] = first
-
-    def _is_variant(self, one: str, other: str) -> bool:
-        pair = self._scan.pairs.get((one, other)) or self._scan.pairs.get((other, one))
-        return pair is not None and pair.share == "variant"
 
     def all(self) -> list[list[str]]:
         """Each group once, and each picture that is there several times as it is."""
