@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from lorabake.core.run import Run
 from lorabake.ui import bakes
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
-from lorabake.ui.signals import Desk, now
+from lorabake.ui.signals import Desk, follow
 from lorabake.ui.words import running_text
 
 ID = "baking"
@@ -30,18 +28,7 @@ def build(desk: Desk) -> None:
         bakes.lb_move,
     )
     board = part("baking", calls=calls, scripts=("plot", "strip"), elem_id="lb-baking")
-    gr.on(
-        [desk.project.change, desk.dataset.change],
-        look,
-        desk.project,
-        board,
-        show_progress="hidden",
-    )
-
-
-def look(project: str | None) -> dict[str, str]:
-    """Tell the part which project to show, and that it may have changed."""
-    return {"project": project or "", "tick": now()}
+    follow(desk, board, tells=False)
 
 
 def state(project: str) -> str:

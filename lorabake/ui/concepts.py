@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from lorabake.core.image import is_picture_name
 from lorabake.ui import (
     concept_balance,
@@ -17,7 +15,7 @@ from lorabake.ui import (
 )
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
-from lorabake.ui.signals import Desk, now
+from lorabake.ui.signals import Desk, follow
 from lorabake.ui.words import plural
 
 ID = "concepts"
@@ -58,19 +56,7 @@ def build(desk: Desk) -> None:
         scripts=SCRIPTS,
         elem_id="lb-concepts",
     )
-    gr.on(
-        [desk.project.change, desk.dataset.change],
-        look,
-        desk.project,
-        board,
-        show_progress="hidden",
-    )
-    board.changed(now, None, desk.dataset, show_progress="hidden")
-
-
-def look(project: str | None) -> dict[str, str]:
-    """Tell the part which project to show, and that it may have changed."""
-    return {"project": project or "", "tick": now()}
+    follow(desk, board)
 
 
 def state(project: str) -> str:

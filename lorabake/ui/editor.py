@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from lorabake.ui import editing, inspecting
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
-from lorabake.ui.signals import Desk, now
+from lorabake.ui.signals import Desk, follow
 from lorabake.ui.words import plural
 
 ID = "editor"
@@ -25,18 +23,7 @@ def build(desk: Desk) -> None:
         scripts=("gridview", "selection", *inspecting.SCRIPTS, "many"),
         elem_id="lb-editor",
     )
-    gr.on(
-        [desk.project.change, desk.dataset.change],
-        look,
-        [desk.project],
-        [board],
-        show_progress="hidden",
-    )
-
-
-def look(project: str | None) -> dict[str, str]:
-    """Tell the part which project to show, and that it may have changed."""
-    return {"project": project or "", "tick": now()}
+    follow(desk, board, tells=False)
 
 
 def state(project: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from lorabake.enhance.job import enhancing_of
 from lorabake.ui import (
     editing,
@@ -16,7 +14,7 @@ from lorabake.ui import (
 )
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
-from lorabake.ui.signals import Desk, now
+from lorabake.ui.signals import Desk, follow
 from lorabake.ui.words import plural
 
 ID = "improving"
@@ -29,6 +27,7 @@ SCRIPTS = (
     "gridview",
     "selection",
     "curating_past",
+    "fields",
     "improving_form",
     "improving_models",
     "improving_grid",
@@ -54,19 +53,7 @@ CALLS = (
 def build(desk: Desk) -> None:
     calls = (*CALLS, shelves.lb_look, editing.lb_history, editing.lb_undo, editing.lb_redo)
     board = part("improving", calls=calls, scripts=SCRIPTS, elem_id="lb-improving")
-    gr.on(
-        [desk.project.change, desk.dataset.change],
-        look,
-        desk.project,
-        board,
-        show_progress="hidden",
-    )
-    board.changed(now, None, desk.dataset, show_progress="hidden")
-
-
-def look(project: str | None) -> dict[str, str]:
-    """Tell the part which project to show, and that it may have changed."""
-    return {"project": project or "", "tick": now()}
+    follow(desk, board)
 
 
 def state(project: str) -> str:

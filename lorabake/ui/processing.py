@@ -25,7 +25,7 @@ from lorabake.ui.processing_recipes import (
     lb_process_save,
 )
 from lorabake.ui.processing_tags import lb_bleeds, lb_exclusive, lb_tags, state
-from lorabake.ui.signals import Desk, now
+from lorabake.ui.signals import Desk, follow
 from lorabake.ui.vocabulary import build_lists, lb_complete
 
 __all__ = ["GUIDE", "ID", "TITLE", "build", "state"]
@@ -62,22 +62,9 @@ def build(desk: Desk) -> None:
     )
     build_lists(desk)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden"}
-    gr.on(
-        [desk.project.change, desk.dataset.change],
-        look,
-        [desk.project],
-        [processing, tags],
-        **quiet,
-    )
-    processing.changed(now, None, desk.dataset, **quiet)
-    processing.visit(visited, [processing, desk.project], desk.project, **quiet)
-
-
-def look(project: str | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Tell the parts which project to show, and that it may have changed."""
-    value = {"project": project or "", "tick": now()}
-    return value, value
+    follow(desk, processing)
+    follow(desk, tags, tells=False)
+    processing.visit(visited, [processing, desk.project], desk.project, show_progress="hidden")
 
 
 def visited(value: Any, current: str | None) -> Any:

@@ -6,7 +6,7 @@ from lorabake.ui import again, bakes, grab_do, grids, handover
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
-from lorabake.ui.signals import Desk, now
+from lorabake.ui.signals import Desk, look, now
 
 ID = "ready"
 TITLE = "Is it ready?"
@@ -34,11 +34,6 @@ def build(desk: Desk) -> None:
     board = part("ready", calls=calls, scripts=SCRIPTS, elem_id="lb-ready")
     desk.project.change(look, desk.project, board, show_progress="hidden")
     board.changed(now, None, desk.dataset, show_progress="hidden")
-
-
-def look(project: str | None) -> dict[str, str]:
-    """Tell the part which project to show."""
-    return {"project": project or "", "tick": now()}
 
 
 def state(project: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -26,6 +27,28 @@ class Desk:
 
 def signal(name: str) -> gr.Textbox:
     return gr.Textbox(value="", label=name, visible="hidden", elem_id=f"lb-signal-{name}")
+
+
+def follow(desk: Desk, *boards: Any, tells: bool = True) -> None:
+    """Show the desk's project in these parts, and again when the data set changed.
+
+    tells: a part's own `changed` is passed on to the others.
+    """
+    for board in boards:
+        gr.on(
+            [desk.project.change, desk.dataset.change],
+            look,
+            desk.project,
+            board,
+            show_progress="hidden",
+        )
+        if tells:
+            board.changed(now, None, desk.dataset, show_progress="hidden")
+
+
+def look(project: str | None) -> dict[str, str]:
+    """Tell a part which project to show, and that it may have changed."""
+    return {"project": project or "", "tick": now()}
 
 
 def now() -> str:

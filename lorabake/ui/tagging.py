@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
 from lorabake.tag.job import tagging_of
 from lorabake.ui import shelves, tag_choice, tag_preview, tag_review, tag_work, vocabulary
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
-from lorabake.ui.signals import Desk, now
+from lorabake.ui.signals import Desk, follow
 
 ID = "tagging"
 TITLE = "Generate tags"
@@ -19,6 +17,7 @@ GUIDE = (
 SCRIPTS = (
     "completion",
     "tagging_taggers",
+    "fields",
     "tagging_form",
     "tagging_chart",
     "tagging_examples",
@@ -47,19 +46,7 @@ def build(desk: Desk) -> None:
         vocabulary.lb_complete,
     )
     board = part("tagging", calls=calls, scripts=SCRIPTS, elem_id="lb-tagging")
-    gr.on(
-        [desk.project.change, desk.dataset.change],
-        look,
-        desk.project,
-        board,
-        show_progress="hidden",
-    )
-    board.changed(now, None, desk.dataset, show_progress="hidden")
-
-
-def look(project: str | None) -> dict[str, str]:
-    """Tell the part which project to show, and that it may have changed."""
-    return {"project": project or "", "tick": now()}
+    follow(desk, board)
 
 
 def state(project: str) -> str:

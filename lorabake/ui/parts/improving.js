@@ -95,6 +95,7 @@ function keep(key, value) {
   });
 }
 async function usual() {
+  await kept; // what was moved just before must not come after it
   Object.assign(view, await ask(server.lb_improve_set, { project, usual: true }));
   form.clear();
   form.set(view.values, view.usual);

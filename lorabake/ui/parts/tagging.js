@@ -120,6 +120,7 @@ function keep(key, value) {
   return sent.then((answer) => { if (of === project) { Object.assign(view, answer); if (form.edits() === edits) form.set(view.values, view.usual); if (key === "taggers") read(); } });
 }
 async function keepAll() {
+  await kept; // what was moved just before must not come after it
   const answer = await ask(server.lb_tag_set, { project, usual: true });
   Object.assign(view, answer);
   form.set(view.values, view.usual);
