@@ -62,7 +62,9 @@ def scene(seed: int, size: tuple[int, int] = (448, 320)) -> Image.Image:
         elif kind == 1:
             pen.polygon([(x, y), (x + w, y + h / 3), (x + w / 2, y + h)], colour)
         elif kind == 2:
-            pen.rounded_rectangle((x, y, x + w, y + h), min(8, w / 3, h / 3), colour, (30, 20, 20), 2)
+            pen.rounded_rectangle(
+                (x, y, x + w, y + h), min(8, w / 3, h / 3), colour, (30, 20, 20), 2
+            )
         else:
             pen.line([(x, y), (x + w, y + h), (x + w * 1.4, y)], colour, rng.randint(2, 6))
     return picture
