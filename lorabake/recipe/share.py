@@ -13,6 +13,24 @@ MOST_GENERATED: Final = 30  # percent of what an epoch shows; our own number, th
 
 
 @dataclass(frozen=True)
+class Check:
+    """What a picture must pass before it teaches. help: what to look for."""
+
+    name: str
+    label: str
+    help: str
+
+
+CHECKLIST: Final = (
+    Check("hands", "Hands", "five fingers, none melted together, arms that end where they should"),
+    Check("eyes", "Eyes", "both of one colour and shape, pupils in place"),
+    Check(
+        "accuracy", "Accuracy", "hair, clothes and colours are the character's, nothing invented"
+    ),
+)
+
+
+@dataclass(frozen=True)
 class Share:
     """Pictures that an epoch shows, repeats counted. generated: those that a model painted."""
 

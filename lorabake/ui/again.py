@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from lorabake.collect.generated import read_infotext
 from lorabake.collect.job import concept_folder
@@ -18,7 +18,13 @@ from lorabake.core.tags import tag_key
 from lorabake.core.workspace import Project
 from lorabake.grid.job import MAX_CELLS, GridPlan, Row, read_plan
 from lorabake.recipe.advice.captions import trigger_in_front
-from lorabake.recipe.share import MOST_GENERATED, Share, generated_pictures, generated_share
+from lorabake.recipe.share import (
+    CHECKLIST,
+    MOST_GENERATED,
+    Share,
+    generated_pictures,
+    generated_share,
+)
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import update_settings
 from lorabake.ui.grab_do import folder_rows
@@ -31,24 +37,6 @@ MOST_REPEATS = 1000
 MOST_CAPTION = 8000  # characters
 LIMITS = (1, 99)  # percent
 KEPT = "bake_again"  # in project.json
-
-
-@dataclass(frozen=True)
-class Check:
-    """What a picture must pass before it teaches. help: what to look for."""
-
-    name: str
-    label: str
-    help: str
-
-
-CHECKLIST: Final = (
-    Check("hands", "Hands", "five fingers, none melted together, arms that end where they should"),
-    Check("eyes", "Eyes", "both of one colour and shape, pupils in place"),
-    Check(
-        "accuracy", "Accuracy", "hair, clothes and colours are the character's, nothing invented"
-    ),
-)
 
 
 @dataclass(frozen=True)

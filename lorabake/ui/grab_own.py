@@ -8,7 +8,12 @@ from typing import Any
 from lorabake.collect.own import Added, add_own
 from lorabake.core.errors import DatasetError
 from lorabake.core.workspace import Project
-from lorabake.recipe.share import MOST_GENERATED, generated_share
+from lorabake.recipe.share import (
+    CHECKLIST,
+    MOST_GENERATED,
+    generated_pictures,
+    generated_share,
+)
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.place import place
 from lorabake.ui.uploads import batch_folder
@@ -16,6 +21,7 @@ from lorabake.ui.words import plural
 
 MAX_BATCHES = 2000  # folders of one drop
 MAX_NAMED = 200  # files that were left out, named one by one
+MAX_REVIEWED = 500  # generated pictures that can be looked at one by one
 
 
 @answered
@@ -54,10 +60,21 @@ def added_view(added: Added, folder: str, project: Project) -> dict[str, Any]:
         "saved": len(added.saved),
         "generated": added.generated,
         "share": share_text(project) if added.generated else "",
+        "review": _painted(added, project) if added.generated else [],
+        "checklist": [[check.name, check.label, check.help] for check in CHECKLIST],
         "operation": added.outcome.operation.id if added.outcome.operation else None,
         "skipped": [sentence for _, sentence in added.skipped[:MAX_NAMED]],
         "left_out": len(added.skipped),
     }
+
+
+def _painted(added: Added, project: Project) -> list[list[str]]:
+    """[id, sha256, name] of those that a model painted, to be looked at one by one."""
+    shelf = place().shelf(project.name)
+    painted = generated_pictures(shelf.dataset)
+    new = [shelf.by_id[id] for id in added.saved if id in shelf.by_id]
+    found = [one for one in new if one.sha in painted][:MAX_REVIEWED]
+    return [[one.id, one.sha, one.path.name] for one in found]
 
 
 def share_text(project: Project) -> str:

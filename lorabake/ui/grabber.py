@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lorabake.collect.job import grabs
-from lorabake.ui import grab_choice, grab_do, grab_look, grab_own, vocabulary
+from lorabake.ui import curate_do, grab_choice, grab_do, grab_look, grab_own, vocabulary
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
 from lorabake.ui.signals import Desk, follow
@@ -22,6 +22,7 @@ SCRIPTS = (
     "grabber_downloads",
     "grabber_form",
     "grabber_accounts",
+    "again_review",
     "grabber_own",
 )
 
@@ -41,6 +42,7 @@ def build(desk: Desk) -> None:
         grab_look.lb_grab_found,
         grab_look.lb_grab_stop,
         grab_own.lb_grab_own,
+        curate_do.lb_curate_deed,
         vocabulary.lb_complete,
     )
     board = part("grabber", calls=calls, scripts=SCRIPTS, elem_id="lb-grabber")

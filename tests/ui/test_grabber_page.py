@@ -202,6 +202,15 @@ def test_my_own_zip_drop_and_paste(tab: Tab, served: tuple[Page, Project], tmp_p
     expect(report).to_contain_text("web page")
     folder = project.dataset_dir / "2_mine"
     assert (folder / "painted.txt").read_text(encoding="utf-8").startswith("kafka (hsr), long hair")
+    # Looked at with the checklist: what does not pass goes to the bin.
+    report.get_by_role("button", name="Look at each of 1").click()
+    review = grabber.get_by_role("dialog", name="Look at each picture")
+    expect(review).to_contain_text("painted.png · 1 of 1")
+    expect(review.get_by_role("button", name="It passes (Enter)")).to_be_disabled()
+    tab.keyboard.press("1")
+    tab.keyboard.press("x")
+    expect(grabber).to_contain_text("1 picture moved to the bin.")
+    assert not (folder / "painted.png").exists()
 
     # A folder, with a caption and folders in it.
     inner = tmp_path / "folder" / "inner"

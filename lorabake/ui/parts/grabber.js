@@ -213,10 +213,32 @@ function undone(answer) {
 }
 function ownDone(answer) {
   const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: "Undo", onclick: () => { own.clear(); act("undo", answer); } });
+  const look = answer.review.length > 0 && h("button.lb-button", { type: "button", text: `Look at each of ${answer.review.length.toLocaleString("en")}`, onclick: () => reviewOwn(answer) });
   const seen = answer.generated > 0 && h("button.lb-quiet", { type: "button", text: "Show the generated ones", onclick: () => { tell("filter", "source:generated"); go("editor"); } });
   const left = answer.left_out > 0 && h("details", {}, h("summary", { text: `${plural(answer.left_out, "file")} left out, and why` }), ...answer.skipped.map((text) => h("p.lb-muted", { text })));
-  return h("div", {}, remark(answer.saved ? "ok" : "warn", [answer.said, answer.share && `${answer.share} Look at each: hands, eyes, accuracy to the character; what fails goes to the bin.`].filter(Boolean).join(" "), { extra: [back, seen] }), left);
+  return h("div", {}, remark(answer.saved ? "ok" : "warn", [answer.said, answer.share && `${answer.share} Mistakes are learned as well: what fails goes to the bin.`].filter(Boolean).join(" "), { extra: [look, back, seen] }), left);
 }
+let reviewed = null; // the answer whose generated pictures are looked at
+const review = makeReview({ checklist: () => reviewed?.checklist || [], onChange: () => {} });
+element.append(review.root);
+function reviewOwn(answer) {
+  if (!answer.review.length) return;
+  if (reviewed !== answer) review.forget();
+  reviewed = answer;
+  review.open(answer.review.map(([id, sha, name]) => ({ name: id, label: name, src: `/lorabake/image/${encodeURIComponent(project)}/${sha}` })));
+}
+/** Those that were left out go to the bin, as one step. */
+review.onClosed(async () => {
+  const failed_ = reviewed.review.map(([id]) => id).filter((id) => review.seen(id) && !review.passed(id));
+  if (!failed_.length) return;
+  reviewed.review = reviewed.review.filter(([id]) => !failed_.includes(id));
+  try {
+    const answer = await ask(server.lb_curate_deed, { project, ids: failed_, do: "bin" });
+    replace(said, remark("ok", `${plural(answer.pictures, "picture")} moved to the bin. Undo stands under Curating.`));
+  } catch (error) { failed(error); }
+  changed();
+});
+
 /** Pictures came or went: everybody looks again. */
 function changed() {
   trigger("changed");
