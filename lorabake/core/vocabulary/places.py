@@ -45,6 +45,8 @@ LARGE: Final = 5000  # tags; with a list of so many, a tagger's list adds nothin
 MAX_LISTS: Final = 50
 _ORDER: Final = "order.json"
 _TAGGERS: Final = "tagger-lists.json"
+# A few hundred of Danbooru's tag implications (as of May 2025) that matter for a character: hair, clothes,
+# poses. They serve until the whole list is fetched.
 _STARTER: Final = Path(__file__).with_name("implications.csv")
 _PRACTICE: Final = Path(__file__).parents[2] / "practice" / "tagger" / TAGGER_LIST
 
