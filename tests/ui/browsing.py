@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, TimeoutError, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
 from lorabake.core.workspace import Project, Workspace
@@ -77,11 +77,16 @@ def visit(context: BrowserContext, address: str) -> Tab:
 
 
 def open_section(tab: Tab, section: str) -> None:
-    """Open a section by its heading, as a person does."""
+    """Open a section by its heading, as a person does: once more when it moved under the mouse."""
     heading = tab.locator(f"#sec-{section} > button.label-wrap")
-    if "open" not in (heading.get_attribute("class") or "").split():
-        heading.click()
-    tab.locator(f"#sec-{section} > button.label-wrap.open").wait_for()
+    opened = tab.locator(f"#sec-{section} > button.label-wrap.open")
+    for _ in range(3):
+        if "open" not in (heading.get_attribute("class") or "").split():
+            heading.click()
+        with suppress(TimeoutError):
+            opened.wait_for(timeout=10_000)
+            return
+    opened.wait_for()
 
 
 def make_project(
