@@ -79,4 +79,4 @@ async function read() {
 }
 read();
 watch("value", read);
-hear(element, "oven", (news) => { if (news.by !== "choice") replace(said); read(); }, { now: false });
+hear(element, "oven", (news) => { if (!["choice", "shelf"].includes(news.by)) replace(said); read(); }, { now: false });

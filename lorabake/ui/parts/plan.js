@@ -65,4 +65,5 @@ async function read() {
 }
 read();
 watch("value", read);
-hear(element, "oven", (news) => { if (news.by !== "plan") replace(said); read(); }, { now: false });
+// The shelf only found models: what was done, and the way back, stay in sight.
+hear(element, "oven", (news) => { if (!["plan", "shelf"].includes(news.by)) replace(said); read(); }, { now: false });
