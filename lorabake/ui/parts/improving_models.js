@@ -19,7 +19,7 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
   const root = h("div.lb-imp-models", {},
     h("div.lb-set", {}, h("div.lb-set-head", {}, h("label", { for: select.id, text: "Upscaler" })), select, facts, problem),
     one, h("div.lb-line", {}, add, look, files), said, help);
-  let view = null, sending = false;
+  let view = null, sending = false, held = []; // held: files that came before their turn
 
   for (const kind of ["dragover", "dragenter"]) root.addEventListener(kind, (event) => {
     if (![...(event.dataTransfer?.types || [])].includes("Files")) return;
@@ -32,7 +32,9 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
   /** Refused here is what would be refused there, before it is sent. */
   async function send(chosen) {
     files.value = "";
-    if (!chosen.length || sending || !view) return;
+    held.push(...chosen);
+    if (!held.length || sending || !view) return;
+    chosen = held.splice(0);
     const notes = [], fit = chosen.filter((file) => {
       if (!view.endings.some((ending) => file.name.toLowerCase().endsWith(ending))) notes.push(`${file.name} is no model. Choose a ${view.endings.join(" or ")} file.`);
       else if (file.size > view.largest * 2 ** 20) notes.push(`${file.name} is larger than ${view.largest} MB. Put it into ${view.folder} yourself, then press Look again.`);
@@ -62,6 +64,7 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
     draw();
     replace(said, added.length > 0 && remark("ok", `${added.join(", ")} is here now and can be chosen.`), ...notes.map((text) => remark("warn", text)));
     if (added.length === 1 && !notes.length) onChoose(added[0]);
+    send([]);
   }
 
   function draw(doing = "") {
@@ -77,6 +80,7 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
     set(upscalers, values) {
       view = upscalers;
       draw();
+      send([]); // what was dropped before the list was there
       const key = JSON.stringify(view.rows.map((row) => [row.name, row.label]));
       if (select.dataset.key !== key) {
         select.dataset.key = key;
