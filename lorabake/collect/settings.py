@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from lorabake.core.limits import limits
 from lorabake.core.settings import setting
 
 MAX_FILE_MIB = 64
@@ -18,7 +19,7 @@ def explicit_allowed() -> bool:
 
 def is_public() -> bool:
     """Does everybody use this page, and the same settings folder?"""
-    return bool(os.environ.get(_SPACE))
+    return bool(os.environ.get(_SPACE)) or not limits().keys
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from lorabake.core.author import author
 from lorabake.core.changes import Change, Move, Write, checked
 from lorabake.core.errors import DatasetError
 from lorabake.core.history_names import NEWEST, names_now, newest_row, renamed_folders
@@ -106,6 +107,32 @@ class History:
                 raise NothingToUndo("There is nothing to redo.")
             _, moment = found
             return self._turn(steps, lambda: steps.journal.rows_of_moment(moment, "1, 2"), DONE)
+
+    def undo_step(self, number: int) -> Outcome:
+        """Undo one step, also an older one: in the files that nobody changed after it.
+
+        A file that was changed since, here or by another program, is left alone and told.
+        """
+        with self._notebook.writing() as steps:
+            journal = steps.journal
+            rows = journal.rows(number)
+            if not rows:
+                raise NothingToUndo("This step is undone already, or no longer remembered.")
+            if number == journal.to_undo():
+                return self._turn(steps, lambda: journal.rows(number), UNDONE)
+            if rows[0].target is not None:
+                raise NothingToUndo("Pictures were renamed here. Undo the steps after it first.")
+            names = dict(zip(names_now(journal, rows), rows, strict=True))
+            still = {name: newest_row(journal, name, undone=False) for name in names}
+            alone = [
+                row for name, row in names.items() if (last := still[name]) and last.id == row.id
+            ]
+            if not alone:
+                raise NothingToUndo("All of it was changed since. Undo the steps after it first.")
+            outcome = self._turn_rows(steps, alone, UNDONE_ALONE)
+            left = [name for name, row in names.items() if row not in alone]
+            told = [(name, f"{shown(name)} was changed since, so it was left.") for name in left]
+            return replace(outcome, skipped=(*outcome.skipped, *told))
 
     def undo_path(self, path: str) -> Outcome:
         """Undo the newest change of this file's contents, and in this file only."""
@@ -299,6 +326,8 @@ class History:
         number = journal.to_undo()
         operation = journal.operation(number) if number is not None else None
         if operation is None or operation.count != 1 or operation.origin != origin:
+            return None
+        if operation.author != author():  # two people in one caption are two steps
             return None
         began, now = journal.typed_since(operation.id), time.time()
         if began is None or now - began > _LONGEST_TYPING:

@@ -27,6 +27,7 @@ from urllib3.util.retry import Retry
 from lorabake import __version__
 from lorabake.core.addresses import CHECKED_POOLS, check_address
 from lorabake.core.errors import NetworkError, Stopped
+from lorabake.core.limits import limits
 from lorabake.core.secrets import Secret
 
 # At its debug level it writes whole addresses, and boards want keys in them.
@@ -149,6 +150,7 @@ class Web:
 
         key: sent to the host of `url` only, whatever redirects follow.
         """
+        limits().require_network()
         home = _origin(url)
         for hop in range(MAX_REDIRECTS + 1):
             check_address(url)

@@ -12,6 +12,7 @@ from pathlib import Path
 from lorabake.core import status
 from lorabake.core.errors import JobError
 from lorabake.core.files import TrashEntry, atomic_write_json, fault, move_to_trash
+from lorabake.core.limits import limits
 from lorabake.core.lock import is_locked
 from lorabake.core.oven import KINDS
 from lorabake.core.process import Child, start_detached
@@ -87,11 +88,13 @@ def enqueue(
     place, run = queue.place(folder), Run(folder)
     if not folder.is_dir():
         raise JobError(f"There is no folder {folder}. Prepare the run first.")
+    limits().require_room(workspace.root)
     with queue.change() as state:
         found = run.status()
         active = place == state.active and not found.is_over
         if active or place in state.waiting or found.state == "running":
             raise JobError(f"{run.name} is already in the queue. Watch it under Baking.")
+        limits().require_place_in_queue(len(state.waiting))
         earlier, process = read_job(run), read_process(run)
         attempt = max(earlier.attempt if earlier else 0, process.attempt if process else 0) + 1
         record = {

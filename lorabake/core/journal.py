@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lorabake.core.author import author
 from lorabake.core.errors import DiskFull, WorkspaceError
 from lorabake.core.files import MIB
 
@@ -36,6 +37,8 @@ MIGRATIONS = (
         # A number that grows with every step.
         "CREATE TABLE clock (now INTEGER NOT NULL)",
     ),
+    # Who did it: "" for the owner of the computer.
+    ("ALTER TABLE operations ADD COLUMN author TEXT NOT NULL DEFAULT ''",),
 )
 _BUSY = 10.0  # seconds to wait for another process that writes
 
@@ -45,7 +48,10 @@ DONE, UNDONE, UNDONE_ALONE = 0, 1, 2
 
 @dataclass(frozen=True)
 class Operation:
-    """One step that can be undone. time: seconds since 1970; count: files it changed."""
+    """One step that can be undone. time: seconds since 1970; count: files it changed.
+
+    author: the name of who did it over a link, "" for the owner of the computer.
+    """
 
     id: int
     title: str
@@ -53,6 +59,7 @@ class Operation:
     time: float
     count: int
     undone: bool
+    author: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,9 +202,9 @@ class Journal:
         now = time.time()
         size = sum(120 + len(before or b"") + len(after or b"") for _, _, before, after in rows)
         cursor = self._database.execute(
-            "INSERT INTO operations (title, origin, began, time, count, bytes, typing)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (_clean(title), _clean(origin), now, now, len(rows), size, typing),
+            "INSERT INTO operations (title, origin, began, time, count, bytes, typing, author)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (_clean(title), _clean(origin), now, now, len(rows), size, typing, _clean(author())),
         )
         number = int(cursor.lastrowid or 0)
         self._database.executemany(
@@ -305,13 +312,13 @@ class Journal:
     def _operations(self, where: str, *values: object) -> list[Operation]:
         found = self._database.execute(
             "SELECT id, title, origin, time, count,"
-            " NOT EXISTS (SELECT 1 FROM changes WHERE operation = operations.id AND state = 0)"
-            f" FROM operations {where}",
+            " NOT EXISTS (SELECT 1 FROM changes WHERE operation = operations.id AND state = 0),"
+            f" author FROM operations {where}",
             values,
         )
         return [
-            Operation(number, title, origin, when, count, bool(undone))
-            for number, title, origin, when, count, undone in found
+            Operation(number, title, origin, when, count, bool(undone), by)
+            for number, title, origin, when, count, undone, by in found
         ]
 
 

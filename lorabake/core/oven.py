@@ -18,6 +18,7 @@ from types import MappingProxyType
 from lorabake.core.errors import LorabakeError
 from lorabake.core.events import read_tail
 from lorabake.core.files import fault
+from lorabake.core.limits import limits
 from lorabake.core.lock import FileLock
 from lorabake.core.process import (
     Child,
@@ -45,6 +46,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
     {
         "train": "lorabake.train",
         "grid": "lorabake.grid",
+        "verdict": "lorabake.grid.verdict",
         "tag": "lorabake.tag",
         "grab": "lorabake.collect",
         "enhance": "lorabake.enhance",
@@ -57,11 +59,15 @@ DIED_SILENT = "The job ended without saying why. The last lines of its log may."
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds. terminate, kill: after the wish to stop; look: between two looks at a job."""
+    """Seconds. terminate, kill: after the wish to stop; look: between two looks at a job.
+
+    work: after which a job is asked to stop, as somebody would on the page; None for never.
+    """
 
     terminate: float = 30.0
     kill: float = 60.0
     look: float = 0.3
+    work: float | None = None
 
 
 class Oven:
@@ -151,7 +157,11 @@ class Oven:
         return self._settle(run, attempt, code)
 
     def _watch(self, run: Run, child: Child) -> int:
+        begun, longest = time.monotonic(), self.patience.work
         while (code := wait_for(child, self.patience.look)) is None:
+            if longest is not None and time.monotonic() - begun >= longest:
+                run.stop_path.touch(exist_ok=True)
+                longest = None
             self._push_to_stop(run, child.pid)
         return code
 
@@ -202,7 +212,7 @@ def main(
 ) -> int:
     try:
         workspace = Workspace.open(Path(arguments[0]))
-        Oven(workspace, kinds, patience or Patience()).work()
+        Oven(workspace, kinds, patience or Patience(work=limits().job_seconds)).work()
     except LorabakeError as error:
         with suppress(OSError):
             sys.stderr.write(f"{error}\n")

@@ -20,6 +20,7 @@ from lorabake.core.errors import DatasetError, RecipeError, WorkspaceError
 from lorabake.core.files import disk_full_as_sentence
 from lorabake.core.history import Move, Outcome, open_history
 from lorabake.core.image import is_picture_name
+from lorabake.core.limits import limits
 from lorabake.core.names import free_name, name_key, shown, slug
 
 BIN, ORIGINALS, MADE = ".bin", ".originals", ".made"
@@ -110,6 +111,7 @@ def restore(root: Path, paths: Sequence[Path], title: str = "Restore from the bi
 
 def empty_bin(root: Path) -> int:
     """Delete for good what lies in the bin; how many pictures that were. This cannot be undone."""
+    limits().require_deleting()
     pictures = len(binned(root))
     home = root / BIN
     for path in sorted(home.rglob("*"), key=lambda one: len(one.parts), reverse=True):

@@ -15,6 +15,7 @@ import platformdirs
 
 from lorabake.core.errors import WorkspaceError
 from lorabake.core.files import disk_full_as_sentence, read_json, replace, temporary_beside
+from lorabake.core.limits import limits
 
 CONFIG_VARIABLE = "LORABAKE_CONFIG"
 SERVICES = {"huggingface": "Hugging Face", "civitai": "Civitai"}
@@ -62,13 +63,16 @@ def keys_path() -> Path:
 
 
 def read_key(service: str) -> Secret | None:
-    """The key for a service of SERVICES; None when there is none."""
+    """The key for a service of SERVICES; None when there is none, or none may be kept."""
+    if not limits().keys:
+        return None
     text = _read().get(_known(service))
     return Secret(text) if text else None
 
 
 def write_key(service: str, key: str) -> None:
     """Remember a key, or forget it when it is empty."""
+    limits().require_keys()
     service, key = _known(service), key.strip()
     if key and not (key.isascii() and key.isprintable() and " " not in key and len(key) <= MAX_KEY):
         raise WorkspaceError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorabake.core.errors import ModelFileError
+from lorabake.core.limits import limits
 from lorabake.core.registry import unknown_name
 from lorabake.core.workspace import Workspace
 from lorabake.engine.shelf import ShelfModel, find_models, remembered_models
@@ -59,6 +60,7 @@ def resolve_base(workspace: Workspace, name: str, *, paths_allowed: bool = False
             "No base model is chosen. Put a .safetensors checkpoint into the models folder "
             f"({workspace.models_dir}) and choose it under Preparing the oven, or take “practice”."
         )
+    limits().require_model(name)
     found = _named(_all(workspace), name)
     if found is None and paths_allowed:
         if _exists(Path(name)):

@@ -8,6 +8,9 @@ from functools import wraps
 from typing import Any
 
 from lorabake.core.errors import LorabakeError
+from lorabake.ui.deeds import remember_deed
+from lorabake.ui.proposals import Describe, propose
+from lorabake.ui.roles import PROPOSE, RIGHTS, refusal, who
 
 logger = logging.getLogger(__name__)
 
@@ -15,23 +18,47 @@ BUG = "Something went wrong inside lorabake. Its window shows the details; pleas
 
 
 def answered(
-    function: Callable[[dict[str, Any]], dict[str, Any]],
-) -> Callable[[Any], dict[str, Any]]:
-    """A function the page's scripts may call: one dict in, one dict out, `error` for a sentence."""
+    right: Any, *, what: str | Describe = ""
+) -> Callable[[Callable[[dict[str, Any]], dict[str, Any]]], Callable[[Any], dict[str, Any]]]:
+    """A function the page's scripts may call: one dict in, one dict out, `error` for a sentence.
 
-    @wraps(function)
-    def call(data: Any) -> dict[str, Any]:
-        try:
-            return function(data if isinstance(data, dict) else {})
-        except LorabakeError as error:
-            return {"error": str(error)}
-        except Exception:
-            logger.exception("%s failed", function.__name__)
-            return {"error": BUG}
+    right: what whoever asks must be allowed; see roles.py. what: for those that need "start", what
+    the owner is asked when a helper proposes it.
+    """
+    if callable(right):  # nothing declared yet: the owner's alone
+        return answered("own")(right)
+    assert right in RIGHTS, right
+    assert right != "start" or what, "say what is proposed"
 
-    # Gradio looks at the signature for arguments of its own; ours has one, whatever was wrapped.
-    del call.__wrapped__
-    return call
+    def decorate(
+        function: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> Callable[[Any], dict[str, Any]]:
+        @wraps(function)
+        def call(data: Any) -> dict[str, Any]:
+            given = data if isinstance(data, dict) else {}
+            person = who()
+            try:
+                if person.may(right):
+                    answer = function(given)
+                elif right == "start" and person.may(PROPOSE):
+                    return propose(person, call, given, what)
+                else:
+                    return refusal(person, right)
+            except LorabakeError as error:
+                return {"error": str(error)}
+            except Exception:
+                logger.exception("%s failed", function.__name__)
+                return {"error": BUG}
+            if right != "look" and not person.is_owner:
+                remember_deed(person, function, given)
+            return answer
+
+        # Gradio looks at the signature for arguments of its own; ours has one, whatever was wrapped.
+        del call.__wrapped__  # type: ignore[attr-defined]
+        call.needs = right
+        return call
+
+    return decorate
 
 
 def message(level: str, text: str, **more: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from lorabake.ui.chosen import read_chosen
 from lorabake.ui.losses import curve, samples
 from lorabake.ui.place import place
 from lorabake.ui.planned import advice
+from lorabake.ui.words import plural
 
 ENDED_SHOWN = 6
 LOG_LINES = 14
@@ -28,7 +29,7 @@ SMALL_BYTES = 64 * 1024
 SMALL_SIDE = 384  # px: of a sample in the strip
 
 
-@answered
+@answered("look")
 def lb_baking(data: dict[str, Any]) -> dict[str, Any]:
     """Everything the panel shows but the curve: what can be baked, the queue, the chosen run."""
     project = place().project(data.get("project"))
@@ -43,14 +44,27 @@ def lb_baking(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_curve(data: dict[str, Any]) -> dict[str, Any]:
     """The loss of a run, and its sample images: what the plot and the strip draw."""
     run = place().project(data.get("project")).run(text(data, "run", limit=200))
     return {**curve(run.events_path), "samples": samples(run.events_path)}
 
 
-@answered
+def propose_bake(data: dict[str, Any]) -> str:
+    """What the owner is asked when a helper would like to bake."""
+    project = place().project(data.get("project"))
+    ready = readiness(project)
+    if ready["blocked"]:
+        raise JobError(str(ready["blocked"]))
+    base = read_chosen(project).recipe.model.base
+    return (
+        f"Bake {project.name} with {ready['recipe']} on {base}, "
+        f"{plural(ready['epochs'], 'epoch')}, {plural(ready['steps'], 'step')}"
+    )
+
+
+@answered("start", what=propose_bake)
 def lb_bake(data: dict[str, Any]) -> dict[str, Any]:
     """Write the run's folder and put it into the queue; refused with the reason when it cannot work."""
     project = place().project(data.get("project"))
@@ -68,28 +82,34 @@ def lb_bake(data: dict[str, Any]) -> dict[str, Any]:
     return {"run": run.name}
 
 
-@answered
+@answered("stop")
 def lb_stop(data: dict[str, Any]) -> dict[str, Any]:
     """Let the job finish its step, save and leave."""
     jobs.request_stop(place().workspace, place().workspace.job_path(text(data, "place")))
     return {}
 
 
-@answered
+def propose_resume(data: dict[str, Any]) -> str:
+    """The same for a job that ended early."""
+    view = jobs.job(place().workspace, text(data, "place"))
+    return f"Go on with {view.title}"
+
+
+@answered("start", what=propose_resume)
 def lb_resume(data: dict[str, Any]) -> dict[str, Any]:
     """Queue a job again that failed, was stopped or was interrupted."""
     jobs.resume(place().workspace, place().workspace.job_path(text(data, "place")))
     return {}
 
 
-@answered
+@answered("own")
 def lb_remove(data: dict[str, Any]) -> dict[str, Any]:
     """Take a job off the list; what it made stays."""
     jobs.remove(place().workspace, place().workspace.job_path(text(data, "place")))
     return {}
 
 
-@answered
+@answered("own")
 def lb_move(data: dict[str, Any]) -> dict[str, Any]:
     """Let a waiting job come earlier or later."""
     folder = place().workspace.job_path(text(data, "place"))

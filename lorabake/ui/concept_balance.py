@@ -42,7 +42,7 @@ _CHOSEN: Final = 1000.0
 _FAMILIES: Final = (("sd15", "NAI 1.5"), ("sdxl", "PDXL and Illustrious"))
 
 
-@answered
+@answered("look")
 def lb_concept_balance(data: dict[str, Any]) -> dict[str, Any]:
     """{project, way: guide, fewest or repeats, tolerance, keep: [ids], drop: [ids]} → the proposal.
 
@@ -74,7 +74,7 @@ def lb_concept_balance(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_concept_apply(data: dict[str, Any]) -> dict[str, Any]:
     """{…as `lb_concept_balance`, remove: [ids]} → as `said`, with pictures and folders.
 
@@ -92,7 +92,7 @@ def lb_concept_apply(data: dict[str, Any]) -> dict[str, Any]:
     return {**said(project, applied.set_aside), "pictures": proposal.lost, "folders": changed}
 
 
-@answered
+@answered("edit")
 def lb_concept_epochs(data: dict[str, Any]) -> dict[str, Any]:
     """{project, epochs} → {said}: the table's epochs into the recipe; one step back undoes it."""
     project = place().project(data.get("project"))

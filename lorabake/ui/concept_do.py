@@ -41,7 +41,7 @@ from lorabake.ui.words import plural
 MAX_NAME = 200
 
 
-@answered
+@answered("own")
 def lb_concept_assign(data: dict[str, Any]) -> dict[str, Any]:
     """{project, ids, folder: "" for the pile} → {title, changed, skipped, pictures}."""
     project = place().project(data.get("project"))
@@ -53,7 +53,7 @@ def lb_concept_assign(data: dict[str, Any]) -> dict[str, Any]:
     return {**said(project, outcome), "pictures": len(pictures)}
 
 
-@answered
+@answered("own")
 def lb_concept_folder(data: dict[str, Any]) -> dict[str, Any]:
     """{project, trigger, ids} → {folder, title, changed, skipped, pictures}: a new folder, with pictures."""
     project = place().project(data.get("project"))
@@ -67,7 +67,7 @@ def lb_concept_folder(data: dict[str, Any]) -> dict[str, Any]:
     return {**said(project, outcome), "folder": folder, "pictures": len(pictures)}
 
 
-@answered
+@answered("own")
 def lb_concept_remove(data: dict[str, Any]) -> dict[str, Any]:
     """{project, folder}: take away a folder without anything in it."""
     project = place().project(data.get("project"))
@@ -81,7 +81,7 @@ def lb_concept_remove(data: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-@answered
+@answered("edit")
 def lb_concept_repeats(data: dict[str, Any]) -> dict[str, Any]:
     """{project, folder, repeats} → {folder}: the number in front of its name."""
     project = place().project(data.get("project"))
@@ -92,7 +92,7 @@ def lb_concept_repeats(data: dict[str, Any]) -> dict[str, Any]:
     return {"folder": renamed.name}
 
 
-@answered
+@answered("own")
 def lb_concept_rename(data: dict[str, Any]) -> dict[str, Any]:
     """{project, folder, trigger} → {folder, changed}: another trigger, in its captions too."""
     project = place().project(data.get("project"))
@@ -134,7 +134,7 @@ def _retriggered(project: Project, folder: str, old: str, new: str) -> int:
 # --- undo and redo --------------------------------------------------------------------------------
 
 
-@answered
+@answered("own")
 def lb_concept_undo(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → as `said`. Undoing a balance brings the folders' repeats back as well."""
     project = place().project(data.get("project"))
@@ -145,7 +145,7 @@ def lb_concept_undo(data: dict[str, Any]) -> dict[str, Any]:
     return said(project, history.undo())
 
 
-@answered
+@answered("own")
 def lb_concept_redo(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → as `said`; a balance that is done again sets the repeats again."""
     project = place().project(data.get("project"))
@@ -160,7 +160,7 @@ def lb_concept_redo(data: dict[str, Any]) -> dict[str, Any]:
     return said(project, outcome)
 
 
-@answered
+@answered("own")
 def lb_concept_unbalance(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → as `said`: takes the last balance back, also when it only changed repeats."""
     project = place().project(data.get("project"))

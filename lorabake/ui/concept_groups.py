@@ -81,7 +81,7 @@ _closer: dict[str, Suggesting] = {}  # the same for "Balance", which wants no gr
 _guard = threading.Lock()
 
 
-@answered
+@answered("own")
 def lb_concept_suggest(data: dict[str, Any]) -> dict[str, Any]:
     """{project, of: a folder, "" for the pile, "*" for all}: begin to look for groups."""
     project = place().project(data.get("project"))
@@ -108,7 +108,7 @@ def look_closer(project: Project, pictures: tuple[Picture, ...]) -> bool:
         return found.running
 
 
-@answered
+@answered("look")
 def lb_concept_groups(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {running, done, total, problem, groups: null or [{number, count, tags, name, pictures}]}.
 
@@ -127,7 +127,7 @@ def lb_concept_groups(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_concept_take(data: dict[str, Any]) -> dict[str, Any]:
     """{project, groups: [[number, trigger]]} → as `said`, with pictures and folders: one step."""
     project = place().project(data.get("project"))
@@ -153,7 +153,7 @@ def lb_concept_take(data: dict[str, Any]) -> dict[str, Any]:
     return {**said(project, outcome), "pictures": count, "folders": len(folders)}
 
 
-@answered
+@answered("own")
 def lb_concept_forget(data: dict[str, Any]) -> dict[str, Any]:
     """{project}: put the suggestions away."""
     project = place().project(data.get("project"))

@@ -21,7 +21,7 @@ OVERLAYS: Final = frozenset(subject.overlay for subject in SUBJECTS if subject.o
 BACK: Final = "As in the preset: an earlier choice here had changed it."
 
 
-@answered
+@answered("look")
 def lb_concept_subject(data: dict[str, Any]) -> dict[str, Any]:
     """{project, subject: "" for the remembered one} → {subjects, subject, changes, offered}.
 
@@ -48,7 +48,7 @@ def lb_concept_subject(data: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-@answered
+@answered("edit")
 def lb_concept_train(data: dict[str, Any]) -> dict[str, Any]:
     """{project, subject, also: [keys of offered changes]} → {said, changed}: one step back undoes it."""
     project = place().project(data.get("project"))
@@ -64,7 +64,7 @@ def lb_concept_train(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": f"{subject.label}: {plural(changed, 'setting')} changed.", "changed": changed}
 
 
-@answered
+@answered("edit")
 def lb_concept_choose(data: dict[str, Any]) -> dict[str, Any]:
     """{project, subject}: remember what is trained; settings stay."""
     project = place().project(data.get("project"))
@@ -72,7 +72,7 @@ def lb_concept_choose(data: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-@answered
+@answered("edit")
 def lb_concept_settings_back(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {said}: the settings as they were before the last step here or in "Preparing the oven"."""
     return undo(place().project(data.get("project")))

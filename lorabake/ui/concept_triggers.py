@@ -27,7 +27,7 @@ EXAMPLES = 2  # captions of a folder that are shown
 LACKING = "bleed.lacking"
 
 
-@answered
+@answered("look")
 def lb_concept_triggers(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {folders: [{folder, trigger, captions, changing, examples}], changing, bleeds}.
 
@@ -52,7 +52,7 @@ def lb_concept_triggers(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_concept_write(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → what `told` says: each folder's trigger in front of its captions, as one step."""
     project = place().project(data.get("project"))
@@ -61,7 +61,7 @@ def lb_concept_write(data: dict[str, Any]) -> dict[str, Any]:
     return told(project.name, write_triggers(project.dataset_dir, triggers, extension=extension))
 
 
-@answered
+@answered("edit")
 def lb_concept_name(data: dict[str, Any]) -> dict[str, Any]:
     """{project, folder} → {title, changed, skipped}: the tags its pictures show, into their captions."""
     project = place().project(data.get("project"))

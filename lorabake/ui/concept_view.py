@@ -54,7 +54,7 @@ _guard = threading.Lock()
 _numbers = count(1)
 
 
-@answered
+@answered("look")
 def lb_concepts(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {seen, version, folders, rows: [[folder number, name, sha256, width, height, tags]]}.
 
@@ -77,7 +77,7 @@ def lb_concepts(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_concept_find(data: dict[str, Any]) -> dict[str, Any]:
     """{project, filter} → {seen, numbers}: of `lb_concepts`' rows; {error, position} for a mistake."""
     seen = look(place().project(data.get("project")))

@@ -47,7 +47,7 @@ _MARKINGS = {
 }
 
 
-@answered
+@answered("own")
 def lb_curate_deed(data: dict[str, Any]) -> dict[str, Any]:
     """{project, ids, do: star, unstar, keep, unkeep or bin} → {title, changed, skipped, pictures}.
 
@@ -74,7 +74,7 @@ def lb_curate_deed(data: dict[str, Any]) -> dict[str, Any]:
     return {**_said(outcome), "pictures": len(pictures)}
 
 
-@answered
+@answered("look")
 def lb_curate_boxes(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id} → {boxes, suggested, bars, shapes: [[width, height]]} of one picture."""
     project = place().project(data.get("project"))
@@ -92,7 +92,7 @@ def lb_curate_boxes(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_curate_box(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id, box, shape: [w, h] or null} → {box}: the box in the shape of a bucket."""
     project = place().project(data.get("project"))
@@ -104,7 +104,7 @@ def lb_curate_box(data: dict[str, Any]) -> dict[str, Any]:
     return {"box": _row(snap(box, buckets, (picture.width, picture.height), wanted))}
 
 
-@answered
+@answered("own")
 def lb_curate_keep_boxes(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id, boxes} → {boxes with what the recipe makes of each}; kept, not yet cut."""
     project = place().project(data.get("project"))
@@ -114,7 +114,7 @@ def lb_curate_keep_boxes(data: dict[str, Any]) -> dict[str, Any]:
     return _with_rooms(project, picture, crops_of(project.dataset_dir, picture.sha))
 
 
-@answered
+@answered("own")
 def lb_curate_cut(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id, boxes, keep, single} → what was done. keep: the original stays beside the cuts.
 

@@ -42,7 +42,7 @@ _last: Painted | None = None
 _lock = threading.Lock()
 
 
-@answered
+@answered("own")
 def lb_curate_erasers(_: dict[str, Any]) -> dict[str, Any]:
     """{} → {methods: [[name, label]], folder}: OpenCV's two, and the user's models."""
     workspace = place().workspace
@@ -53,7 +53,7 @@ def lb_curate_erasers(_: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_curate_paint(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id, strokes, boxes, method} → {name, left, top, width, height}: the part that changes.
 
@@ -69,7 +69,7 @@ def lb_curate_paint(data: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "left": left, "top": top, "width": right - left, "height": bottom - top}
 
 
-@answered
+@answered("own")
 def lb_curate_erase(data: dict[str, Any]) -> dict[str, Any]:
     """The same question → what was done: the result takes the picture's place."""
     project: Project = place().project(data.get("project"))

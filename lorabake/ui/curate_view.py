@@ -45,7 +45,7 @@ class Figures:
         return sum(map(bool, self.flags))
 
 
-@answered
+@answered("look")
 def lb_curating(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {version, listing, folders, rows, kinds, missing, untagged, settings, …}.
 
@@ -87,7 +87,7 @@ def lb_curating(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_curate_measuring(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {running, done, total, tick, problem, unreadable}; begins with what is new."""
     project = place().project(data.get("project"))
@@ -109,7 +109,7 @@ def lb_curate_measuring(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_curate_look(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id} → {flags: [[kind, title, why]], shown, bucket, enlarged, tags, bytes}."""
     project = place().project(data.get("project"))
@@ -127,7 +127,7 @@ def lb_curate_look(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_curate_set(data: dict[str, Any]) -> dict[str, Any]:
     """{project, key, value} → {form}: keep one setting of the flags."""
     project = place().project(data.get("project"))

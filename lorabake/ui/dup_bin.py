@@ -19,7 +19,7 @@ MAX_SHOWN = 5000
 MAX_NAME = 1000
 
 
-@answered
+@answered("look")
 def lb_bin(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {count, size in MiB, pictures: [[key, name, folder, MiB, time]]}, the last first."""
     project = place().project(data.get("project"))
@@ -41,7 +41,7 @@ def lb_bin(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_bin_restore(data: dict[str, Any]) -> dict[str, Any]:
     """{project, keys: of `lb_bin`, or all: true} → what was done. One step that can be undone."""
     project = place().project(data.get("project"))
@@ -63,7 +63,7 @@ def lb_bin_restore(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_bin_empty(data: dict[str, Any]) -> dict[str, Any]:
     """{project, count: that the person was told}: delete for good. The page has asked first."""
     project = place().project(data.get("project"))

@@ -26,7 +26,7 @@ MAX_IDS = 100_000
 MAX_TOLD = 50
 
 
-@answered
+@answered("look")
 def lb_dup(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → how the scan stands, what is chosen, and what undo and redo would do."""
     project = place().project(data.get("project"))
@@ -46,7 +46,7 @@ def lb_dup(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("start", what="Look for duplicates")
 def lb_dup_scan(data: dict[str, Any]) -> dict[str, Any]:
     """Look at every picture; those that were looked at before take no time."""
     project = place().project(data.get("project"))
@@ -56,13 +56,13 @@ def lb_dup_scan(data: dict[str, Any]) -> dict[str, Any]:
     return {"scan": _scan_row(searches.begin(project.name, shelf), shelf)}
 
 
-@answered
+@answered("stop")
 def lb_dup_stop(data: dict[str, Any]) -> dict[str, Any]:
     searches.stop(place().project(data.get("project")).name)
     return {}
 
 
-@answered
+@answered("edit")
 def lb_dup_set(data: dict[str, Any]) -> dict[str, Any]:
     """{project, key, value} of `chosen`; remembered for the project."""
     project = place().project(data.get("project"))
@@ -105,7 +105,7 @@ _found: dict[str, int] = {}  # project → groups of the last answer
 # --- groups ------------------------------------------------------------------------------------
 
 
-@answered
+@answered("look")
 def lb_dup_groups(data: dict[str, Any]) -> dict[str, Any]:
     """{project, hardness, prefer_folder} → {number, groups}, as `_group_row` writes them.
 
@@ -208,7 +208,7 @@ def _scan_row(search: Search | None, shelf: Shelf) -> dict[str, Any] | None:
 # --- doing -------------------------------------------------------------------------------------
 
 
-@answered
+@answered("own")
 def lb_dup_delete(data: dict[str, Any]) -> dict[str, Any]:
     """{project, twins: [[id, id of the one that is kept]], merge} → what was done."""
     project = place().project(data.get("project"))
@@ -232,7 +232,7 @@ def lb_dup_delete(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": said, **_done(outcomes)}
 
 
-@answered
+@answered("own")
 def lb_dup_never(data: dict[str, Any]) -> dict[str, Any]:
     """{project, pairs: [[id, id]]}: these are no duplicates; a step that undo takes back."""
     project = place().project(data.get("project"))
@@ -243,7 +243,7 @@ def lb_dup_never(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": "This pair will not be shown again.", **_done(outcomes)}
 
 
-@answered
+@answered("own")
 def lb_dup_step(data: dict[str, Any]) -> dict[str, Any]:
     """{project, redo, operations}: undo or redo; with `operations`, just those, if they are next."""
     project = place().project(data.get("project"))

@@ -19,7 +19,7 @@ FAR = 2**53  # what a number of the page may be
 OPERATIONS = 20
 
 
-@answered
+@answered("look")
 def lb_editor(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {version, listing, folders, rows: [[folder number, name, sha256, width, height, tags]]}.
 
@@ -35,7 +35,7 @@ def lb_editor(data: dict[str, Any]) -> dict[str, Any]:
     return {**_versions(shelf), "folders": folders, "rows": rows}
 
 
-@answered
+@answered("look")
 def lb_changes(data: dict[str, Any]) -> dict[str, Any]:
     """{project, version, listing} → {version, listing, tags: {id: how many}}.
 
@@ -49,7 +49,7 @@ def lb_changes(data: dict[str, Any]) -> dict[str, Any]:
     return {**_versions(shelf), "tags": tags}
 
 
-@answered
+@answered("look")
 def lb_filter(data: dict[str, Any]) -> dict[str, Any]:
     """{project, filter, sort, reverse} → {version, listing, numbers}: of `lb_editor`'s rows, in order.
 
@@ -94,7 +94,7 @@ SORTS: dict[str, Callable[[Shelf], Sequence[Any]]] = {
 }
 
 
-@answered
+@answered("look")
 def lb_history(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {undo, redo: an operation or null, operations: the newest first}."""
     history = history_of(place().project(data.get("project")).dataset_dir)
@@ -105,14 +105,14 @@ def lb_history(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_undo(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → what `told` says about the step that was undone."""
     project = place().project(data.get("project"))
     return told(project.name, history_of(project.dataset_dir).undo())
 
 
-@answered
+@answered("edit")
 def lb_redo(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → what `told` says about the step that was done again."""
     project = place().project(data.get("project"))

@@ -49,7 +49,7 @@ _FORMS = {
 }
 
 
-@answered
+@answered("upload")
 def lb_load(data: dict[str, Any]) -> dict[str, Any]:
     """What uploaded settings are and what they would change; nothing is changed yet."""
     project = place().project(data.get("project"))
@@ -67,7 +67,7 @@ def lb_load(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("upload")
 def lb_use(data: dict[str, Any]) -> dict[str, Any]:
     """Take the uploaded settings; `folders` also gives the folders of the same names theirs."""
     project = place().project(data.get("project"))
@@ -85,14 +85,14 @@ def lb_use(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": said}
 
 
-@answered
+@answered("upload")
 def lb_leave(data: dict[str, Any]) -> dict[str, Any]:
     """Forget the uploaded settings."""
     _drop(data)
     return {}
 
 
-@answered
+@answered("look")
 def lb_cautions(data: dict[str, Any]) -> dict[str, Any]:
     """What a file of the project's settings in a form of KINDS cannot say."""
     kind = data.get("kind")

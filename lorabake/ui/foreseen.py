@@ -21,7 +21,7 @@ from lorabake.ui.place import place
 EPOCHS = 3
 
 
-@answered
+@answered("look")
 def lb_foreseen(data: dict[str, Any]) -> dict[str, Any]:
     """The captions of one picture in its first epochs; `folder` and `number` (from 1) choose it."""
     project = place().project(data.get("project"))

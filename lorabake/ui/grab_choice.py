@@ -58,7 +58,7 @@ class GrabChoice:
     settings: CollectSettings = field(default_factory=CollectSettings)
 
 
-@answered
+@answered("edit")
 def lb_grab_set(data: dict[str, Any]) -> dict[str, Any]:
     """Keep what is chosen; `setting` and `value`: one of the settings of captions and files."""
     project = place().project(data.get("project"))

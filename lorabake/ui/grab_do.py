@@ -46,6 +46,7 @@ from lorabake.ui.grab_choice import (
 )
 from lorabake.ui.grab_seen import seen
 from lorabake.ui.place import place
+from lorabake.ui.roles import who
 from lorabake.ui.words import plural
 
 MAX_PICKED = 20_000
@@ -54,7 +55,7 @@ MAX_REASONS = 100  # posts named one by one under a download
 PATIENCE = (5.0, 10.0)  # seconds to connect, and for the next bytes: somebody waits
 
 
-@answered
+@answered("look")
 def lb_grabber(data: dict[str, Any]) -> dict[str, Any]:
     """How everything stands; `form` asks for what does not change, too."""
     project = place().project(data.get("project"))
@@ -83,11 +84,11 @@ def lb_grabber(data: dict[str, Any]) -> dict[str, Any]:
         answer["values"] = widget_values(choice)
         answer["usual"] = choice.settings == CollectSettings()
     if data.get("accounts") is True or data.get("form") is True:
-        answer["accounts"] = account_rows()
+        answer["accounts"] = account_rows() if who().is_owner else []
     return answer
 
 
-@answered
+@answered("own")
 def lb_grab_start(data: dict[str, Any]) -> dict[str, Any]:
     """Queue a download: of `picked` posts ("gelbooru 123"), of the first `limit` of the search, or all."""
     project = place().project(data.get("project"))
@@ -130,20 +131,20 @@ def picked_posts(picked: list[Any]) -> list[Post]:
     return posts
 
 
-@answered
+@answered("stop")
 def lb_grab_pause(data: dict[str, Any]) -> dict[str, Any]:
     """Let it finish the picture at hand; what has come goes into the data set."""
     pause_grab(place().workspace, _job(data))
     return {}
 
 
-@answered
+@answered("own")
 def lb_grab_resume(data: dict[str, Any]) -> dict[str, Any]:
     resume_grab(place().workspace, _job(data))
     return {}
 
 
-@answered
+@answered("own")
 def lb_grab_undo(data: dict[str, Any]) -> dict[str, Any]:
     """Take back what a download or an adding brought, or (`redo`) do it again; none but that step."""
     project = place().project(data.get("project"))
@@ -163,7 +164,7 @@ def lb_grab_undo(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": said, "operation": step.id, "undone": not again}
 
 
-@answered
+@answered("own")
 def lb_grab_update(data: dict[str, Any]) -> dict[str, Any]:
     """Queue every search of this project again, for what is new."""
     project = place().project(data.get("project"))
@@ -176,7 +177,7 @@ def lb_grab_update(data: dict[str, Any]) -> dict[str, Any]:
 # --- boards and accounts -------------------------------------------------------------------------
 
 
-@answered
+@answered("own")
 def lb_grab_account(data: dict[str, Any]) -> dict[str, Any]:
     """Remember, test or forget an account of a board; what was pasted is never sent back."""
     site, act = _site(data), text(data, "act", limit=20)

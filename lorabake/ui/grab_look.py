@@ -110,7 +110,7 @@ _guard = threading.Lock()
 _numbers = itertools.count(1)
 
 
-@answered
+@answered("own")
 def lb_grab_search(data: dict[str, Any]) -> dict[str, Any]:
     """Begin a search with what is chosen, and remember the choice."""
     from lorabake.collect.search import Search
@@ -140,7 +140,7 @@ def lb_grab_search(data: dict[str, Any]) -> dict[str, Any]:
     return {"ticket": ticket}
 
 
-@answered
+@answered("own")
 def lb_grab_page(data: dict[str, Any]) -> dict[str, Any]:
     """Look at another page of a search."""
     looking = _looking(data)
@@ -148,7 +148,7 @@ def lb_grab_page(data: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-@answered
+@answered("own")
 def lb_grab_found(data: dict[str, Any]) -> dict[str, Any]:
     """What has come of a search so far; `page` only when the script does not have it yet."""
     looking = _looking(data)
@@ -169,7 +169,7 @@ def lb_grab_found(data: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-@answered
+@answered("own")
 def lb_grab_stop(data: dict[str, Any]) -> dict[str, Any]:
     """Wait no longer for a board."""
     stop(text(data, "ticket", limit=40))

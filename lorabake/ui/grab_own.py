@@ -24,7 +24,7 @@ MAX_NAMED = 200  # files that were left out, named one by one
 MAX_REVIEWED = 500  # generated pictures that can be looked at one by one
 
 
-@answered
+@answered("upload")
 def lb_grab_own(data: dict[str, Any]) -> dict[str, Any]:
     """Take what was uploaded into a concept as one step. batches: one for each folder of the drop."""
     project = place().project(data.get("project"))

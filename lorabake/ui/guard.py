@@ -3,14 +3,21 @@
 Every event of the page is an HTTP endpoint, and a website the user visits can send requests to
 localhost. So a request must name this server as its Host, must come from this server's own page (or
 from no page at all: a command line), and must ask for one of the few routes the page uses.
+
+Who it is from is decided by a `Gate`, one for each port: what comes in at this computer's own port is
+the owner, what comes through the tunnel of a link never is. See docs/security.md.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+from lorabake.ui.endpoints import events
+from lorabake.ui.roles import OWNER, Person, present
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,13 +40,28 @@ READ = (
 )
 API = "/gradio_api/"
 READ_API = ("queue/data", "heartbeat/", "startup-events", "app_id", "info", "user", "login_check")
-WRITE_API = ("queue/join", "component_server", "cancel", "reset", "run/", "call/")
+WRITE_API = ("component_server", "cancel", "reset")  # what a function needs, it says itself
+EVENT = ("queue/join", "queue/join/")
 OWN = "/lorabake/"
 UPLOAD = "/lorabake/upload/"
 
 MAX_JSON = 4 * 2**20
 MAX_UPLOAD = 4 * 2**30  # a zip, written as it comes; the route limits other kinds of files
 MAX_DEPTH = 40
+ADMITTED = "lorabake.admitted"  # in a scope: the guard before Gradio's layers has let it in
+# What proxies and tunnels add; a request to this computer itself has none of them.
+FORWARDED = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-original-host",
+    "x-real-ip",
+    "cf-connecting-ip",
+)
 
 CSP = "; ".join(
     (
@@ -68,6 +90,9 @@ HEADERS = {
 }
 
 
+DECIDING = ("host", "origin", "sec-fetch-site", "content-length", "cookie")
+
+
 class Refused(Exception):
     """A request that is not ours, with the status to answer."""
 
@@ -75,15 +100,44 @@ class Refused(Exception):
         self.status = status
 
 
-class Guard:
-    """ASGI middleware. `hosts` is a live set of further Host values, empty on a local page."""
+class Gate(Protocol):
+    """What one port knows: by which names it is called, and who comes through it."""
 
-    def __init__(self, app: App, hosts: Iterable[str] = ()) -> None:
+    def hosts(self, scope: Scope) -> Iterable[str]:
+        """Values of Host that mean this server."""
+
+    def person(self, headers: dict[str, str]) -> Person:
+        """Who asks; Refused for nobody."""
+
+
+class LocalGate:
+    """This computer's own port: the owner, unless the request came by way of something else."""
+
+    def hosts(self, scope: Scope) -> Iterable[str]:
+        port = (scope.get("server") or ("", None))[1]
+        return {f"{name}:{port}" for name in LOCAL_NAMES}
+
+    def person(self, headers: dict[str, str]) -> Person:
+        if any(name in headers for name in FORWARDED):
+            raise Refused
+        return OWNER
+
+
+class Guard:
+    """ASGI middleware, before and behind Gradio's own layers: only the first one decides.
+
+    loop: the one that the page is served in, known from the first request on.
+    """
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self, app: App, gate: Gate | None = None) -> None:
         self.app = app
-        self.hosts = hosts
+        self.gate = gate or LocalGate()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        Guard.loop = asyncio.get_running_loop()
+        if scope["type"] == "lifespan" or ADMITTED in scope:
             return await self.app(scope, receive, send)
         if scope["type"] != "http":  # the page uses no web sockets
             await receive()
@@ -92,16 +146,18 @@ class Guard:
             headers = single_headers(scope["headers"])
             self.check_address(scope, headers)
             check_route(scope["method"], scope["path"])
-            receive = await checked_body(scope, headers, receive)
+            person = self.gate.person(headers)
+            receive = await checked_body(scope, headers, receive, person)
         except Refused as refused:
-            return await _refuse(refused.status, send)
-        return await self.app(scope, receive, _with_headers(send))
+            return await refuse(refused.status, send)
+        scope[ADMITTED] = True
+        with present(person):
+            return await self.app(scope, receive, _with_headers(send))
 
     def check_address(self, scope: Scope, headers: dict[str, str]) -> None:
         """Host is us, and the page that sent the request is ours (or there is no page)."""
         host = headers.get("host", "").lower()
-        port = (scope.get("server") or ("", None))[1]
-        if host not in {f"{name}:{port}" for name in LOCAL_NAMES} and host not in self.hosts:
+        if host not in self.gate.hosts(scope):
             raise Refused
         for name in ("origin", "referer"):
             if name in headers and urlsplit(headers[name]).netloc.lower() != host:
@@ -118,7 +174,7 @@ def single_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for key, value in raw:
         name = key.decode("latin-1").lower()
-        if name in headers and name in ("host", "origin", "sec-fetch-site", "content-length"):
+        if name in headers and name in DECIDING:
             raise Refused
         headers[name] = value.decode("latin-1")
     return headers
@@ -144,15 +200,20 @@ def check_route(method: str, path: str) -> None:
     elif path.startswith(API):
         rest = path[len(API) :]
         allowed = rest.startswith(READ_API) if reading else False
-        allowed = allowed or (method == "POST" and rest.startswith(WRITE_API))
+        allowed = allowed or (method == "POST" and (rest in EVENT or rest.startswith(WRITE_API)))
     else:
         allowed = False
     if not allowed:
         raise Refused
 
 
-async def checked_body(scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
-    """Bodies are JSON of a bounded size without files in them, or one bounded upload."""
+async def checked_body(
+    scope: Scope, headers: dict[str, str], receive: Receive, person: Person
+) -> Receive:
+    """Bodies are JSON of a bounded size without files in them, or one bounded upload.
+
+    An event must be one that this person may ask for.
+    """
     upload = scope["method"] == "PUT"
     limit = MAX_UPLOAD if upload else MAX_JSON
     length = headers.get("content-length", "0")
@@ -164,12 +225,18 @@ async def checked_body(scope: Scope, headers: dict[str, str], receive: Receive) 
         return receive
     if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Refused
-    body = await _read(receive, limit)
+    body = await read_body(receive, limit)
     try:
-        if names_a_file(json.loads(body or b"null")):
+        content = json.loads(body or b"null")
+        if names_a_file(content):
             raise Refused
     except (ValueError, RecursionError):
         raise Refused from None
+    if scope["path"].removeprefix(API) in EVENT:
+        number = content.get("fn_index") if isinstance(content, dict) else None
+        right = events().get(number) if type(number) is int else None
+        if right is None or not person.may(right):
+            raise Refused
     return _replay(body, receive)
 
 
@@ -193,7 +260,7 @@ def _is_address(value: Any) -> bool:
     return isinstance(value, str) and urlsplit(value.strip()).scheme.lower() not in ("",)
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def read_body(receive: Receive, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -247,9 +314,18 @@ def _with_headers(send: Send) -> Send:
     return send_with_headers
 
 
-async def _refuse(status: int, send: Send) -> None:
-    text = {403: b"forbidden", 413: b"too large"}.get(status, b"bad request")
+async def refuse(status: int, send: Send) -> None:
+    text = {401: b"not let in", 403: b"forbidden", 413: b"too large"}.get(status, b"bad request")
+    await answer_with(send, status, text)
+
+
+async def answer_with(
+    send: Send, status: int, body: bytes, *, kind: str = "text/plain", **more: str
+) -> None:
+    """A whole answer, with the headers that all have. more: names with _ for -."""
+    headers = {"content-type": kind, "content-length": str(len(body)), "cache-control": "no-store"}
+    headers |= {name.replace("_", "-"): value for name, value in more.items()}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     send = _with_headers(send)
-    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

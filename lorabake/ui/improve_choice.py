@@ -8,6 +8,7 @@ from typing import Any
 
 from lorabake.core.errors import LorabakeError, ModelFileError
 from lorabake.core.files import MIB
+from lorabake.core.limits import limits
 from lorabake.core.names import name_key, shown
 from lorabake.core.settings import setting_fields
 from lorabake.core.workspace import Project
@@ -32,7 +33,7 @@ from lorabake.ui.remembered import (
     widget_values,
     with_values,
 )
-from lorabake.ui.uploads import MAX_MODEL, batch_folder
+from lorabake.ui.uploads import batch_folder
 from lorabake.ui.words import span
 
 KEY = "improving"  # in project.json
@@ -48,7 +49,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@answered
+@answered("edit")
 def lb_improve_set(data: dict[str, Any]) -> dict[str, Any]:
     """{project, key, value} → {values, usual}: keep one setting; `usual` takes all but the upscaler back."""
     project = place().project(data.get("project"))
@@ -63,7 +64,7 @@ def lb_improve_set(data: dict[str, Any]) -> dict[str, Any]:
     return {"values": widget_values(kept), "usual": is_usual(kept)}
 
 
-@answered
+@answered("own")
 def lb_improve_model(data: dict[str, Any]) -> dict[str, Any]:
     """{batch} → {added: names, notes: [sentence]}: uploaded models into `models/upscalers`.
 
@@ -147,7 +148,7 @@ def upscaler_rows(settings: EnhanceSettings) -> dict[str, Any]:
         "problem": problem,
         "folder": str(upscaler_folder(workspace)),
         "endings": list(SUFFIXES),
-        "largest": MAX_MODEL // MIB,
+        "largest": limits().upload_model // MIB,
     }
 
 

@@ -34,7 +34,7 @@ _KEPT = 90  # pictures of close-ups
 _trials: tuple[Place, Trials] | None = None
 
 
-@answered
+@answered("own")
 def lb_improve_close(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id, x, y, values, begin, again} → {box, size, before, plain, made, running, problem}.
 
@@ -82,7 +82,7 @@ def lb_improve_close(data: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-@answered
+@answered("own")
 def lb_improve_close_stop(data: dict[str, Any]) -> dict[str, Any]:
     """End the trial that runs; it leaves nothing."""
     _trials_here().end()

@@ -34,7 +34,7 @@ _REMEMBERED = 8  # choices of pictures whose scenes are known
 Scene = Sequence[DatasetImage]
 
 
-@answered
+@answered("look")
 def lb_improve_plan(data: dict[str, Any]) -> dict[str, Any]:
     """{project, ids, values} → what would become of these pictures; `choice` names them afterwards.
 
@@ -73,7 +73,7 @@ def lb_improve_plan(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_improve_picture(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id, values, choice} → {why, target, bucket, made, curve: {table, saturation, frames} or null}.
 

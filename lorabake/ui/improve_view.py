@@ -50,7 +50,7 @@ class Figures:
         return sum(bool(found) and picture.sha not in self.made for picture, found in pairs)
 
 
-@answered
+@answered("look")
 def lb_improve_rows(data: dict[str, Any]) -> dict[str, Any]:
     """{project} → {listing, folders, rows}.
 
@@ -76,7 +76,7 @@ def lb_improve_rows(data: dict[str, Any]) -> dict[str, Any]:
     return {"listing": shelf.listing, "folders": folders, "rows": rows}
 
 
-@answered
+@answered("own")
 def lb_improve_looking(data: dict[str, Any]) -> dict[str, Any]:
     """{project, do: stop or go on} → {}: the look through the pictures."""
     project = place().project(data.get("project"))

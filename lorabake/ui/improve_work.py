@@ -31,7 +31,7 @@ from lorabake.ui.shelves import look as shelf_look
 from lorabake.ui.words import plural
 
 
-@answered
+@answered("look")
 def lb_improving(data: dict[str, Any]) -> dict[str, Any]:
     """{project, form} → everything the panel shows but the pictures; begins to look at new ones.
 
@@ -61,7 +61,7 @@ def lb_improving(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("start", what="Improve pictures")
 def lb_improve_start(data: dict[str, Any]) -> dict[str, Any]:
     """{project, ids, values} → {place}: let the queue do it."""
     project = place().project(data.get("project"))
@@ -79,20 +79,20 @@ def lb_improve_start(data: dict[str, Any]) -> dict[str, Any]:
     return {"place": view.place}
 
 
-@answered
+@answered("stop")
 def lb_improve_stop(data: dict[str, Any]) -> dict[str, Any]:
     """Let it finish the tile at hand and leave; the pictures that are ready are kept."""
     jobs.request_stop(place().workspace, _job(data).folder)
     return {}
 
 
-@answered
+@answered("start", what="Go on improving pictures")
 def lb_improve_resume(data: dict[str, Any]) -> dict[str, Any]:
     jobs.resume(place().workspace, _job(data).folder)
     return {}
 
 
-@answered
+@answered("own")
 def lb_improve_undo(data: dict[str, Any]) -> dict[str, Any]:
     """{project, operation, redo} → what `told` says: take this step back, or do it again; none but it."""
     project = place().project(data.get("project"))

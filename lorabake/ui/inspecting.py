@@ -31,7 +31,7 @@ MAX_ID = 1000
 MAX_SAID = 60  # tags of each side
 
 
-@answered
+@answered("look")
 def lb_open(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id} → {text, hash, note, tags: [[tag, category, origin]]}, as it is on disk now.
 
@@ -40,7 +40,7 @@ def lb_open(data: dict[str, Any]) -> dict[str, Any]:
     return _opened(*_picture(data))
 
 
-@answered
+@answered("edit")
 def lb_save(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id, text, base_hash, typing} → {hash, tags}, or {conflict, hash}: what is there.
 
@@ -64,7 +64,7 @@ def lb_save(data: dict[str, Any]) -> dict[str, Any]:
     return {"hash": saved.hash, "tags": _described(project, picture, saved.text)}
 
 
-@answered
+@answered("edit")
 def lb_undo_picture(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id} → as `lb_open`, with the newest step of this picture's caption taken back.
 
@@ -77,7 +77,7 @@ def lb_undo_picture(data: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-@answered
+@answered("edit")
 def lb_redo_picture(data: dict[str, Any]) -> dict[str, Any]:
     """The reverse of `lb_undo_picture`."""
     project, picture = _picture(data)
@@ -87,7 +87,7 @@ def lb_redo_picture(data: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-@answered
+@answered("look")
 def lb_says(data: dict[str, Any]) -> dict[str, Any]:
     """{project, id} → {known, missing: [[tag, category, probability]], doubted: [tag]}.
 

@@ -23,7 +23,7 @@ MAX_TEXT = 500  # characters of what is typed
 MAX_TOLD = 20  # files that were left out, told one by one
 
 
-@answered
+@answered("look")
 def lb_common(data: dict[str, Any]) -> dict[str, Any]:
     """{project, ids} → {count, captioned, tags: [[tag, how many, category]]}, the commonest first."""
     project = place().project(data.get("project"))
@@ -45,7 +45,7 @@ def lb_common(data: dict[str, Any]) -> dict[str, Any]:
     return {"count": len(pictures), "captioned": captioned, "tags": tags}
 
 
-@answered
+@answered("look")
 def lb_many_count(data: dict[str, Any]) -> dict[str, Any]:
     """{project, ids, do, tag, other} → {count}: captions that `lb_many` would change now."""
     by_id = place().shelf(place().project(data.get("project")).name).by_id
@@ -54,7 +54,7 @@ def lb_many_count(data: dict[str, Any]) -> dict[str, Any]:
     return {"count": sum(wish.tags_of(p, p.tags) is not None for p in pictures)}
 
 
-@answered
+@answered("edit")
 def lb_many(data: dict[str, Any]) -> dict[str, Any]:
     """{project, ids, do, tag, other} → {version, title, changed, skipped, skipped_count}.
 

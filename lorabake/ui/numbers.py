@@ -54,7 +54,7 @@ class Draft:
         return with_length(recipe, epochs=self.epochs, batch_size=self.batch_size)
 
 
-@answered
+@answered("look")
 def lb_numbers(data: dict[str, Any]) -> dict[str, Any]:
     """The sums with the cells of a draft; `wanted` steps also get the nearest ways to them."""
     project = place().project(data.get("project"))
@@ -84,7 +84,7 @@ def lb_numbers(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_use_numbers(data: dict[str, Any]) -> dict[str, Any]:
     """Rename folders to the draft's repeats, and set its epochs and batch size; one undo for all."""
     project = place().project(data.get("project"))
@@ -93,7 +93,7 @@ def lb_use_numbers(data: dict[str, Any]) -> dict[str, Any]:
     return change_all(project, chosen, draft.recipe(chosen.recipe), draft.repeats)
 
 
-@answered
+@answered("edit")
 def lb_take(data: dict[str, Any]) -> dict[str, Any]:
     """Do what a remark offers, if it still stands there."""
     project = place().project(data.get("project"))

@@ -9,6 +9,7 @@ from lorabake.ui.bakes import readiness
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
+from lorabake.ui.roles import needs
 from lorabake.ui.signals import Desk, now
 
 ID = "oven"
@@ -58,11 +59,13 @@ def build(desk: Desk) -> None:
     choice.changed(now, None, desk.dataset, **quiet)
 
 
+@needs("look")
 def look(project: str | None) -> tuple[dict[str, str], ...]:
     """Tell the parts which project to show."""
     return (look_again(project),) * 4
 
 
+@needs("look")
 def look_again(project: str | None) -> dict[str, str]:
     """The same for one part, whose project may have changed."""
     return {"project": project or "", "tick": now()}

@@ -20,7 +20,7 @@ MAX_PROBLEMS = 300
 LEVELS = {"error": "bad", "warning": "warn", "note": "info"}
 
 
-@answered
+@answered("look")
 def lb_folders(data: dict[str, Any]) -> dict[str, Any]:
     """The folders with their counts, and every problem in a sentence."""
     shelf = place().shelf(data.get("project"))
@@ -49,7 +49,7 @@ def lb_folders(data: dict[str, Any]) -> dict[str, Any]:
     return {"folders": folders, "problems": problems}
 
 
-@answered
+@answered("edit")
 def lb_repeats(data: dict[str, Any]) -> dict[str, Any]:
     """How often an epoch shows the pictures of one folder."""
     repeats = number(data, "repeats", otherwise=0, low=0, high=10**6)
@@ -57,7 +57,7 @@ def lb_repeats(data: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-@answered
+@answered("edit")
 def lb_reg(data: dict[str, Any]) -> dict[str, Any]:
     """Mark a folder as regularisation, or as pictures to learn from."""
     place().set_reg(data.get("project"), text(data, "folder"), data.get("reg") is True)
@@ -75,7 +75,7 @@ def own_settings(concept: Concept) -> list[str]:
     ]
 
 
-@answered
+@answered("upload")
 def lb_import(data: dict[str, Any]) -> dict[str, Any]:
     """Take uploaded files into a folder of the project; `notes` say what was left out and why."""
     project = place().project(data.get("project"))

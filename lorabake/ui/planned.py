@@ -25,7 +25,7 @@ from lorabake.ui.place import place
 LEVELS = {"stop": "bad", "warn": "warn", "hint": "info"}
 
 
-@answered
+@answered("look")
 def lb_plan(data: dict[str, Any]) -> dict[str, Any]:
     """What the bake would be, as it is set now: figures, rates, remarks with what each offers."""
     project = place().project(data.get("project"))

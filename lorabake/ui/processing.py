@@ -25,6 +25,7 @@ from lorabake.ui.processing_recipes import (
     lb_process_save,
 )
 from lorabake.ui.processing_tags import lb_bleeds, lb_exclusive, lb_tags, state
+from lorabake.ui.roles import needs
 from lorabake.ui.signals import Desk, follow
 from lorabake.ui.vocabulary import build_lists, lb_complete
 
@@ -67,6 +68,7 @@ def build(desk: Desk) -> None:
     processing.visit(visited, [processing, desk.project], desk.project, show_progress="hidden")
 
 
+@needs("look")
 def visited(value: Any, current: str | None) -> Any:
     """Switch to the project that the part asks for."""
     names = place().workspace.projects()

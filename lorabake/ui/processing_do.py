@@ -21,7 +21,7 @@ from lorabake.ui.words import plural
 MAX_SKIPPED = 50
 
 
-@answered
+@answered("edit")
 def lb_process_apply(data: dict[str, Any]) -> dict[str, Any]:
     """Write what was previewed, without the pictures in `without`; rename if that was asked for."""
     looked = find(data)
@@ -49,14 +49,14 @@ def lb_process_apply(data: dict[str, Any]) -> dict[str, Any]:
 # --- the way back ----------------------------------------------------------------------------------
 
 
-@answered
+@answered("look")
 def lb_process_past(data: dict[str, Any]) -> dict[str, Any]:
     """What was done last, what can be undone and redone, and whether captions changed."""
     project = place().project(data.get("project"))
     return {"past": past(project), "version": place().dataset_version(project.name)}
 
 
-@answered
+@answered("edit")
 def lb_process_undo(data: dict[str, Any]) -> dict[str, Any]:
     """Undo the newest step; with `ids`, all of those, as long as they are the newest."""
     project = place().project(data.get("project"))
@@ -74,7 +74,7 @@ def lb_process_undo(data: dict[str, Any]) -> dict[str, Any]:
     return _stepped(project, "Undone", outcomes)
 
 
-@answered
+@answered("edit")
 def lb_process_redo(data: dict[str, Any]) -> dict[str, Any]:
     """Do again what was undone last."""
     project = place().project(data.get("project"))

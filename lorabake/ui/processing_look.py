@@ -71,7 +71,7 @@ _read: tuple[object, tuple[Item, ...]] = (None, ())  # the captions of the proje
 _lock, _reading = threading.Lock(), threading.Lock()
 
 
-@answered
+@answered("edit")
 def lb_process_preview(data: dict[str, Any]) -> dict[str, Any]:
     """What the operations would change in the captions in scope; remembers the fields.
 
@@ -100,7 +100,7 @@ def lb_process_preview(data: dict[str, Any]) -> dict[str, Any]:
         return answer | {"errors": {error.field: str(error)}}
 
 
-@answered
+@answered("look")
 def lb_process_rows(data: dict[str, Any]) -> dict[str, Any]:
     """Rows of a preview; `operation`, or `sign` and `tag`, leave only those they are about."""
     looked = find(data)

@@ -25,7 +25,7 @@ MAX_NAME = 100
 _deleted: OrderedDict[str, TrashEntry] = OrderedDict()
 
 
-@answered
+@answered("look")
 def lb_process(data: dict[str, Any]) -> dict[str, Any]:
     """Everything the section shows at first: form, values, saved sets, history."""
     project = place().project(data.get("project"))
@@ -42,7 +42,7 @@ def lb_process(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_process_save(data: dict[str, Any]) -> dict[str, Any]:
     """Save what is typed under a name."""
     project = place().project(data.get("project"))
@@ -50,7 +50,7 @@ def lb_process_save(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": f"Saved as {name}.", "name": name, "recipes": recipes(project)}
 
 
-@answered
+@answered("edit")
 def lb_process_load(data: dict[str, Any]) -> dict[str, Any]:
     """Take a saved set into the fields; nothing is written to captions yet."""
     project = place().project(data.get("project"))
@@ -59,14 +59,14 @@ def lb_process_load(data: dict[str, Any]) -> dict[str, Any]:
     return _filled(project, settings, f"The fields are those of {name}.", name)
 
 
-@answered
+@answered("edit")
 def lb_process_clear(data: dict[str, Any]) -> dict[str, Any]:
     """All fields as they were at first."""
     project = place().project(data.get("project"))
     return _filled(project, ProcessSettings(), "All fields are as they were at first.", "")
 
 
-@answered
+@answered("own")
 def lb_process_delete(data: dict[str, Any]) -> dict[str, Any]:
     """Move a saved set to the bin; `deleted` brings it back with lb_process_restore."""
     project = place().project(data.get("project"))
@@ -82,7 +82,7 @@ def lb_process_delete(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_process_restore(data: dict[str, Any]) -> dict[str, Any]:
     """Take a deleted set out of the bin."""
     project = place().project(data.get("project"))
@@ -93,7 +93,7 @@ def lb_process_restore(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": "It is back.", "recipes": recipes(project)}
 
 
-@answered
+@answered("own")
 def lb_process_carry(data: dict[str, Any]) -> dict[str, Any]:
     """Put what is typed into the fields of another project, where it is looked at and applied."""
     other = place().project(data.get("to"))

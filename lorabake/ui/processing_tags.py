@@ -19,7 +19,7 @@ MAX_TOGETHER = 20
 MAX_FILTER = 1900  # characters of an expression that names the pictures of one group
 
 
-@answered
+@answered("look")
 def lb_tags(data: dict[str, Any]) -> dict[str, Any]:
     """Every tag as [tag, pictures, category], and how many pictures there are."""
     project = place().project(data.get("project"))
@@ -36,7 +36,7 @@ def lb_tags(data: dict[str, Any]) -> dict[str, Any]:
     return {"tags": known[1], "pictures": len(shelf.by_id), "version": known[0]}
 
 
-@answered
+@answered("look")
 def lb_bleeds(data: dict[str, Any]) -> dict[str, Any]:
     """What a tag mostly stands together with."""
     project = place().project(data.get("project"))
@@ -56,7 +56,7 @@ def lb_bleeds(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_exclusive(data: dict[str, Any]) -> dict[str, Any]:
     """Groups of which some picture has several tags: how many pictures, and with which."""
     project = place().project(data.get("project"))

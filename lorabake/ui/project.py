@@ -11,6 +11,7 @@ from lorabake.ui import editing, pictures
 from lorabake.ui.answers import message, sentence
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
+from lorabake.ui.roles import needs
 from lorabake.ui.signals import Desk, now
 from lorabake.ui.words import plural
 
@@ -58,6 +59,7 @@ def build(desk: Desk) -> None:
     folders.changed(now, None, desk.dataset, **quiet)
 
 
+@needs("own")
 def create_project(wanted: str, current: str | None) -> tuple[Any, str, list[dict[str, str]]]:
     """An empty project of that name becomes the current one."""
     try:
@@ -69,6 +71,7 @@ def create_project(wanted: str, current: str | None) -> tuple[Any, str, list[dic
     return switcher(name), "", []
 
 
+@needs("own")
 def open_sample(current: str | None) -> tuple[Any, str, list[dict[str, str]]]:
     """The practice project, made from what is shipped if it is not there yet."""
     from lorabake.practice import SAMPLE_DIR
@@ -87,6 +90,7 @@ def switcher(name: str | None) -> Any:
     return gr.Dropdown(choices=names, value=chosen)
 
 
+@needs("look")
 def look(project: str | None) -> tuple[dict[str, str], dict[str, str]]:
     """Tell the parts which project to show, and that it may have changed."""
     value = {"project": project or "", "tick": now()}

@@ -38,7 +38,7 @@ MAX_STARTS = 200  # LoRA files to start from, in a list
 Choices = list[tuple[str, str]]
 
 
-@answered
+@answered("look")
 def lb_choice(data: dict[str, Any]) -> dict[str, Any]:
     """The presets, the overlays with what each changes, and what was chosen of them."""
     chosen = read_chosen(place().project(data.get("project")))
@@ -52,7 +52,7 @@ def lb_choice(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_preset(data: dict[str, Any]) -> dict[str, Any]:
     """Take a preset as it is shipped; the model that was chosen stays."""
     project = place().project(data.get("project"))
@@ -62,7 +62,7 @@ def lb_preset(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": f"All values are now those of {chosen.base.title}." + _lost(dropped)}
 
 
-@answered
+@answered("edit")
 def lb_overlay(data: dict[str, Any]) -> dict[str, Any]:
     """Lay an overlay over the settings or take it away."""
     project = place().project(data.get("project"))
@@ -76,13 +76,13 @@ def lb_overlay(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": f"{title} is {'on' if on else 'off'}{also}." + _lost(dropped)}
 
 
-@answered
+@answered("edit")
 def lb_undo(data: dict[str, Any]) -> dict[str, Any]:
     """Back to what was before the last preset, overlay, file, advice or numbers; folders too."""
     return numbers.undo(place().project(data.get("project")))
 
 
-@answered
+@answered("look")
 def lb_settings(data: dict[str, Any]) -> dict[str, Any]:
     """Every setting with its value, the preset's value, and what was found of the base model."""
     project = place().project(data.get("project"))
@@ -105,7 +105,7 @@ def lb_settings(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_set(data: dict[str, Any]) -> dict[str, Any]:
     """Change one setting; `reset` goes back to the preset's value. Refused with the reason."""
     project = place().project(data.get("project"))

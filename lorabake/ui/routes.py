@@ -31,6 +31,7 @@ from lorabake.ui import (
     improve_close,
 )
 from lorabake.ui.place import place
+from lorabake.ui.roles import Right, needs, refusal, who
 from lorabake.ui.uploads import upload
 
 THUMBNAIL = 264  # px: twice the cell of the picture grid, for sharp screens
@@ -168,23 +169,37 @@ def _small(project: str, sha: str, side: int) -> Path:
     return place().index.thumbnail(path, side)
 
 
+def route(
+    right: Right, path: str, answer: Callable[[Request], Awaitable[Response]], method: str = "GET"
+) -> Route:
+    """A route of ours with the right that it needs."""
+
+    async def allowed(request: Request) -> Response:
+        if not who().may(right):
+            return PlainTextResponse(str(refusal(who(), right)["error"]), 403)
+        return await answer(request)
+
+    return Route(path, needs(right)(allowed), methods=[method])
+
+
 def routes() -> list[Route]:
     """They come before Gradio's own."""
     return [
-        Route("/lorabake/id", identity),
-        Route("/lorabake/thumb/{project}/{sha}", picture(THUMBNAIL)),
-        Route("/lorabake/image/{project}/{sha}", picture(LARGE)),
-        Route("/lorabake/whole/{project}/{sha}", picture(WHOLE)),
-        Route("/lorabake/painted/{name}", painted),
-        Route("/lorabake/improved/{name}", improved),
-        Route("/lorabake/bin/{project}/{key:path}", binned),
-        Route("/lorabake/cell/{project}/{run}/{grid}/{name}", cell),
-        Route("/lorabake/small-cell/{project}/{run}/{grid}/{name}", small_cell),
-        Route("/lorabake/sheet/{project}/{run}/{grid}", sheet),
-        Route("/lorabake/sample/{project}/{run}/{name}", sample),
-        Route("/lorabake/small-sample/{project}/{run}/{name}", small_sample),
-        Route("/lorabake/board/{site}/{number}", board_preview(large=False)),
-        Route("/lorabake/board-large/{site}/{number}", board_preview(large=True)),
-        Route("/lorabake/settings/{project}/{kind}", settings_file),
-        Route("/lorabake/upload/{batch}", upload, methods=["PUT"]),
+        route("look", "/lorabake/id", identity),
+        route("look", "/lorabake/thumb/{project}/{sha}", picture(THUMBNAIL)),
+        route("look", "/lorabake/image/{project}/{sha}", picture(LARGE)),
+        route("look", "/lorabake/whole/{project}/{sha}", picture(WHOLE)),
+        route("look", "/lorabake/painted/{name}", painted),
+        route("look", "/lorabake/improved/{name}", improved),
+        route("look", "/lorabake/bin/{project}/{key:path}", binned),
+        route("look", "/lorabake/cell/{project}/{run}/{grid}/{name}", cell),
+        route("look", "/lorabake/small-cell/{project}/{run}/{grid}/{name}", small_cell),
+        route("look", "/lorabake/sheet/{project}/{run}/{grid}", sheet),
+        route("look", "/lorabake/sample/{project}/{run}/{name}", sample),
+        route("look", "/lorabake/small-sample/{project}/{run}/{name}", small_sample),
+        # A board is asked for these, which is what a network is needed for.
+        route("own", "/lorabake/board/{site}/{number}", board_preview(large=False)),
+        route("own", "/lorabake/board-large/{site}/{number}", board_preview(large=True)),
+        route("edit", "/lorabake/settings/{project}/{kind}", settings_file),
+        route("upload", "/lorabake/upload/{batch}", upload, "PUT"),
     ]

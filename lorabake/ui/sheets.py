@@ -23,7 +23,7 @@ MAX_TOLD = 20  # files that were left out, told one by one
 UNSURE = 0.01  # below this, the tagger does not see it at all
 
 
-@answered
+@answered("look")
 def lb_sheet(data: dict[str, Any]) -> dict[str, Any]:
     """{project, tag} → {has: ids, says: {id: probability}, known, category}.
 
@@ -48,7 +48,7 @@ def lb_sheet(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_toggle(data: dict[str, Any]) -> dict[str, Any]:
     """{project, tag, changes: [[id, has]]} → {changed: ids, skipped: [[id, sentence]], title}.
 

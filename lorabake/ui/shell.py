@@ -26,9 +26,11 @@ from lorabake.ui import (
     tagging,
 )
 from lorabake.ui.answers import answered, text
+from lorabake.ui.endpoints import open_events
 from lorabake.ui.from_guide import from_guide
 from lorabake.ui.parts import part
 from lorabake.ui.pulse import pulse
+from lorabake.ui.roles import needs
 from lorabake.ui.signals import Desk, signal
 
 SECTIONS: tuple[ModuleType, ...] = (
@@ -56,7 +58,7 @@ BRAND = (
 RECALL = "() => { try { return JSON.parse(localStorage.getItem('lorabake:project')) || '' } catch { return '' } }"
 
 
-@answered
+@answered("look")
 def lb_pulse(data: dict[str, Any]) -> dict[str, Any]:
     """The page's heartbeat."""
     return pulse(text(data, "project", limit=200), SECTIONS)
@@ -88,12 +90,19 @@ def build_page() -> Any:
                     apply_default_css=False,
                 )
                 section.build(desk)
-        switcher.change(lambda name: name or "", switcher, heartbeat, show_progress="hidden")
+        switcher.change(name_or_nothing, switcher, heartbeat, show_progress="hidden")
         page.load(first_project, desk.dataset, switcher, js=RECALL, show_progress="hidden")
     page.queue(api_open=False, max_size=200, default_concurrency_limit=4)
+    open_events(page)
     return page
 
 
+@needs("look")
+def name_or_nothing(name: str | None) -> str:
+    return name or ""
+
+
+@needs("look")
 def first_project(remembered: str | None) -> Any:
     """The project this browser showed last, else the first there is."""
     return project.switcher(remembered)

@@ -27,6 +27,7 @@ from lorabake.engine.shelf.jobs import (
 from lorabake.ui.answers import answered, text
 from lorabake.ui.place import Place, place
 from lorabake.ui.recipes import size_text
+from lorabake.ui.roles import who
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Look:
 look = Look()
 
 
-@answered
+@answered("look")
 def lb_shelf(_: dict[str, Any]) -> dict[str, Any]:
     """The whole shelf as it was seen last; the first question since the start begins a look."""
     workspace = place().workspace
@@ -78,53 +79,54 @@ def lb_shelf(_: dict[str, Any]) -> dict[str, Any]:
         look.begin(refresh=False)
     models = remembered_models(workspace)
     fetched = downloads(workspace)
+    owner = who().is_owner  # where things lie, and which keys there are, is nobody else's business
     return {
         "looking": look.running,
         "problem": look.problem,
-        "folder": str(workspace.models_dir),
+        "folder": str(workspace.models_dir) if owner else "",
         "models": [model_row(model) for model in models[:MAX_SHOWN]],
         "more": max(0, len(models) - MAX_SHOWN),
         "known": [known_row(model, models) for model in KNOWN],
         "downloads": [download_row(view) for view in fetched],
-        "keys": {service: read_key(service) is not None for service in SERVICES},
-        "services": SERVICES,
+        "keys": {service: read_key(service) is not None for service in SERVICES} if owner else {},
+        "services": SERVICES if owner else {},
     }
 
 
-@answered
+@answered("own")
 def lb_look(data: dict[str, Any]) -> dict[str, Any]:
     """Look for models again; `refresh` looks into files that have not changed, too."""
     look.begin(refresh=data.get("refresh") is True)
     return {}
 
 
-@answered
+@answered("own")
 def lb_download(data: dict[str, Any]) -> dict[str, Any]:
     """Begin a download: a known name, `hf:owner/repository/file` or `civitai:number`."""
     wanted = spec_text(text(data, "spec", limit=500))
     return {"name": start_download(place().workspace, wanted).name}
 
 
-@answered
+@answered("own")
 def lb_download_stop(data: dict[str, Any]) -> dict[str, Any]:
     stop_download(place().workspace, text(data, "name", limit=200))
     return {}
 
 
-@answered
+@answered("own")
 def lb_download_resume(data: dict[str, Any]) -> dict[str, Any]:
     resume_download(place().workspace, text(data, "name", limit=200))
     return {}
 
 
-@answered
+@answered("own")
 def lb_download_forget(data: dict[str, Any]) -> dict[str, Any]:
     """Take an ended download off the list; what it brought stays."""
     forget_download(place().workspace, text(data, "name", limit=200))
     return {}
 
 
-@answered
+@answered("own")
 def lb_key(data: dict[str, Any]) -> dict[str, Any]:
     """Remember a key, or forget it when it is empty. It is never sent back."""
     service = text(data, "service", limit=40)
@@ -189,7 +191,7 @@ def model_row(model: ShelfModel) -> dict[str, Any]:
         "size": size_text(model.mib),
         "dtype": model.dtype,
         "where": model.where,
-        "path": str(model.path),
+        "path": str(model.path) if who().is_owner else "",
         "hash": model.short_hash or "",
         "problem": model.problem,
     }

@@ -12,6 +12,8 @@ from typing import Any
 
 import gradio as gr
 
+from lorabake.ui.roles import needs
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -46,11 +48,13 @@ def follow(desk: Desk, *boards: Any, tells: bool = True) -> None:
             board.changed(now, None, desk.dataset, show_progress="hidden")
 
 
+@needs("look")
 def look(project: str | None) -> dict[str, str]:
     """Tell a part which project to show, and that it may have changed."""
     return {"project": project or "", "tick": now()}
 
 
+@needs("look")
 def now() -> str:
     """A value that no earlier signal had."""
     return str(time.monotonic_ns())

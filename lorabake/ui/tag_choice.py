@@ -48,7 +48,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@answered
+@answered("edit")
 def lb_tag_set(data: dict[str, Any]) -> dict[str, Any]:
     """Keep one setting; `usual` takes all of them back to what they were at first."""
     project = place().project(data.get("project"))

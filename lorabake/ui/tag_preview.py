@@ -30,7 +30,7 @@ MAX_COUNTED = 60  # tags in the list of what the tagger says
 STEPS = tuple(step / 100 for step in range(round(LOWEST * 100), 100))  # thresholds of the curve
 
 
-@answered
+@answered("look")
 def lb_tag_examples(data: dict[str, Any]) -> dict[str, Any]:
     """A few pictures with the tags that they would have; `start` walks through all of them."""
     project = place().project(data.get("project"))
@@ -50,7 +50,7 @@ def lb_tag_examples(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("look")
 def lb_tag_count(data: dict[str, Any]) -> dict[str, Any]:
     """What writing would change in all of the pictures, to the last tag."""
     project = place().project(data.get("project"))
@@ -60,7 +60,7 @@ def lb_tag_count(data: dict[str, Any]) -> dict[str, Any]:
     return {"pictures": len(ids), **counts(found)}
 
 
-@answered
+@answered("look")
 def lb_tag_curve(data: dict[str, Any]) -> dict[str, Any]:
     """Tags in a picture, on average, at every threshold: [threshold, general, characters]."""
     project = place().project(data.get("project"))

@@ -30,7 +30,7 @@ MAX_NAME = 300  # characters of a tag
 MAX_SKIPPED = 20  # told one by one
 
 
-@answered
+@answered("look")
 def lb_tag_differences(data: dict[str, Any]) -> dict[str, Any]:
     """Both sides as [tag, category, pictures, mean probability], the most frequent first.
 
@@ -49,7 +49,7 @@ def lb_tag_differences(data: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-@answered
+@answered("look")
 def lb_tag_pictures(data: dict[str, Any]) -> dict[str, Any]:
     """The pictures of one row as [id, sha256, name, probability], the clearest mistakes first."""
     project = place().project(data.get("project"))
@@ -75,7 +75,7 @@ def lb_tag_pictures(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("edit")
 def lb_tag_accept(data: dict[str, Any]) -> dict[str, Any]:
     """Add what the tagger says, or remove what it does not say: one tag or ("") all of a side.
 

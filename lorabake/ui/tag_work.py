@@ -35,7 +35,7 @@ from lorabake.ui.tag_review import skipped_rows
 from lorabake.ui.words import plural
 
 
-@answered
+@answered("look")
 def lb_tagging(data: dict[str, Any]) -> dict[str, Any]:
     """Everything the panel shows but the preview; `form` asks for the fields, too."""
     project = place().project(data.get("project"))
@@ -62,7 +62,7 @@ def lb_tagging(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("start", what="Generate tags")
 def lb_tag_start(data: dict[str, Any]) -> dict[str, Any]:
     """Write tags now when every picture has its probabilities, else let the queue do both.
 
@@ -81,20 +81,20 @@ def lb_tag_start(data: dict[str, Any]) -> dict[str, Any]:
     return {"place": view.place}
 
 
-@answered
+@answered("stop")
 def lb_tag_stop(data: dict[str, Any]) -> dict[str, Any]:
     """Let it finish the pictures at hand and leave; what it has seen is kept."""
     jobs.request_stop(place().workspace, _job(data).folder)
     return {}
 
 
-@answered
+@answered("start", what="Go on generating tags")
 def lb_tag_resume(data: dict[str, Any]) -> dict[str, Any]:
     jobs.resume(place().workspace, _job(data).folder)
     return {}
 
 
-@answered
+@answered("edit")
 def lb_tag_undo(data: dict[str, Any]) -> dict[str, Any]:
     """Undo the step that the page has just told of, or (`redo`) do it again; none but that one."""
     project = place().project(data.get("project"))

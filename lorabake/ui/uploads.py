@@ -9,14 +9,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from lorabake.core.errors import LorabakeError, WorkspaceError
+from lorabake.core.limits import limits
 from lorabake.core.names import safe_name
 from lorabake.ui.place import place
 
-MAX_FILE = 64 * 2**20
-MAX_MODEL = 2**30  # the largest upscalers have some 200 MB
-MAX_ZIP = 4 * 2**30  # a whole data set
-_LARGER = {".zip": MAX_ZIP, ".pth": MAX_MODEL, ".pt": MAX_MODEL, ".safetensors": MAX_MODEL}
-MAX_FILES = 20_000
 _BATCH = re.compile(r"[0-9]{8,60}")
 
 
@@ -32,13 +28,14 @@ async def upload(request: Request) -> Response:
     try:
         folder = batch_folder(request.path_params["batch"])
         name = safe_name(request.query_params.get("name", ""))
+        most = limits().upload_bytes(name)
+        limits().require_room(place().workspace.root)
     except LorabakeError as error:
         return PlainTextResponse(str(error), 400)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if sum(1 for _ in folder.iterdir()) >= MAX_FILES:
-        return PlainTextResponse(f"more than {MAX_FILES} files at once", 413)
+    if sum(1 for _ in folder.iterdir()) >= limits().upload_files:
+        return PlainTextResponse(f"more than {limits().upload_files} files at once", 413)
     target = folder / name
-    most = _LARGER.get(target.suffix.lower(), MAX_FILE)
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > most:
         return PlainTextResponse("too large", 413)

@@ -38,7 +38,7 @@ _web: Final = Web(pace=0.5, timeout=(4.0, 8.0), tries=2)  # somebody waits for t
 # --- one tag, one caption -------------------------------------------------------------------------
 
 
-@answered
+@answered("look")
 def lb_complete(data: dict[str, Any]) -> dict[str, Any]:
     """{project, text, anywhere} → {suggestions: [{tag, category, count, own, alias}]}."""
     vocabulary = _vocabulary()
@@ -51,7 +51,7 @@ def lb_complete(data: dict[str, Any]) -> dict[str, Any]:
     return {"suggestions": [asdict(suggestion) for suggestion in found]}
 
 
-@answered
+@answered("own")
 def lb_wiki(data: dict[str, Any]) -> dict[str, Any]:
     """{tag} → {tag, title, text, url, examples, offline: a sentence or ""}."""
     tag = text(data, "tag", limit=MAX_TYPED)
@@ -63,7 +63,7 @@ def lb_wiki(data: dict[str, Any]) -> dict[str, Any]:
     return {**asdict(page), "offline": ""}
 
 
-@answered
+@answered("look")
 def lb_tokens(data: dict[str, Any]) -> dict[str, Any]:
     """{project, text} → {tokens, chunks, boundaries}; boundaries in UTF-16 units, as scripts count."""
     caption = text(data, "text", limit=MAX_CAPTION)
@@ -72,7 +72,7 @@ def lb_tokens(data: dict[str, Any]) -> dict[str, Any]:
     return {"tokens": found.tokens, "chunks": found.chunks, "boundaries": boundaries}
 
 
-@answered
+@answered("look")
 def lb_implied(data: dict[str, Any]) -> dict[str, Any]:
     """{tag} → {known, tag, category, count, implies: [tags]}: what the lists say of one tag."""
     vocabulary = _vocabulary()
@@ -124,7 +124,7 @@ def _units(caption: str, at: int) -> int:
 # --- the lists ---------------------------------------------------------------------------------------
 
 
-@answered
+@answered("look")
 def lb_lists(data: dict[str, Any]) -> dict[str, Any]:
     """{lists, tags, implications, fetch}: what is loaded, from where, how old; see `list_row`."""
     loaded = load_lists(place().workspace)
@@ -136,7 +136,7 @@ def lb_lists(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_fetch_list(data: dict[str, Any]) -> dict[str, Any]:
     """Begin to fetch the newest lists from Danbooru, or go on with it; {stop: true} stops."""
     if data.get("stop") is True:
@@ -146,13 +146,13 @@ def lb_fetch_list(data: dict[str, Any]) -> dict[str, Any]:
     return asdict(fetch_state(place().workspace))
 
 
-@answered
+@answered("look")
 def lb_fetch_state(data: dict[str, Any]) -> dict[str, Any]:
     """{state, kind, share, lines, ended, error}: how far the fetching is."""
     return asdict(fetch_state(place().workspace))
 
 
-@answered
+@answered("upload")
 def lb_drop_list(data: dict[str, Any]) -> dict[str, Any]:
     """{batch}: take uploaded CSV files as lists; {said: [[level, sentence]]} for each of them."""
     batch = batch_folder(text(data, "batch", limit=80))
@@ -171,7 +171,7 @@ def lb_drop_list(data: dict[str, Any]) -> dict[str, Any]:
     return {"said": said}
 
 
-@answered
+@answered("own")
 def lb_remove_list(data: dict[str, Any]) -> dict[str, Any]:
     """{name}: one of the user's lists to the bin; {removed}: for `lb_restore_list`."""
     name = text(data, "name", limit=MAX_TYPED)
@@ -182,7 +182,7 @@ def lb_remove_list(data: dict[str, Any]) -> dict[str, Any]:
     return {"removed": entry.folder.name, "said": f"{name} is in the bin."}
 
 
-@answered
+@answered("own")
 def lb_restore_list(data: dict[str, Any]) -> dict[str, Any]:
     """{removed}: take a list out of the bin."""
     entry = _removed.pop(text(data, "removed", limit=MAX_TYPED), None)
@@ -192,7 +192,7 @@ def lb_restore_list(data: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-@answered
+@answered("own")
 def lb_first_list(data: dict[str, Any]) -> dict[str, Any]:
     """{name}: believe this list before the others."""
     put_first(place().workspace, text(data, "name", limit=MAX_TYPED))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lorabake.core.author import working_as
 from lorabake.core.dataset import set_repeats
 from lorabake.core.errors import DatasetError, WorkspaceError
 from lorabake.core.history import (
@@ -428,3 +429,34 @@ def test_very_many_files_in_one_step(root: Path) -> None:
     assert tree(root) == before
     assert not list((root / ".lorabake").glob("*.tmp"))
     assert sorted(path.name for path in root.iterdir()) == [".lorabake", "5_kafka"]
+
+
+def test_steps_know_who_did_them_and_older_ones_can_be_undone(root: Path) -> None:
+    history = open_history(root)
+    with working_as("Mika"):
+        history.do("Helped", [write(root, "a.txt", b"helped"), write(root, "b.txt", b"helped")])
+    history.do("Mine", [write(root, "b.txt", b"mine")])
+    mine, helped = reopened(root).operations()
+    assert (helped.author, mine.author) == ("Mika", "")
+
+    outcome = history.undo_step(helped.id)
+    assert outcome.changed == ("5_kafka/a.txt",)
+    assert [path for path, _ in outcome.skipped] == ["5_kafka/b.txt"]
+    assert tree(root)["5_kafka/a.txt"] == b"kafka, a"
+    assert tree(root)["5_kafka/b.txt"] == b"mine"
+    with pytest.raises(NothingToUndo, match="changed since"):
+        history.undo_step(helped.id)
+
+    history.undo()
+    assert history.undo_step(helped.id).changed == ("5_kafka/b.txt",)
+    assert tree(root)["5_kafka/b.txt"] == b"kafka, b"
+    with pytest.raises(NothingToUndo, match="undone already"):
+        history.undo_step(helped.id)
+
+
+def test_two_people_who_type_do_not_share_a_step(root: Path) -> None:
+    history = open_history(root)
+    history.do("Type", [write(root, "a.txt", b"1")], typing=True)
+    with working_as("Mika"):
+        history.do("Type", [write(root, "a.txt", b"12")], typing=True)
+    assert [one.author for one in history.operations()] == ["Mika", ""]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lorabake.ui import guard, uploads
+from lorabake.core import limits
+from lorabake.ui import guard
 from tests.ui.conftest import Page, running_page
 
 EVIL = "http://evil.example"
@@ -188,8 +189,8 @@ def test_broken_and_huge_bodies_are_refused(page: Page) -> None:
     assert send(page.port, "POST", WRITES[0], own(page, *big)) == 413
     upload = "/lorabake/upload/123456789?name=a.png"
     for name, most in (
-        ("a.png", uploads.MAX_FILE),
-        ("a.pth", uploads.MAX_MODEL),
+        ("a.png", limits.LOCAL.upload_file),
+        ("a.pth", limits.LOCAL.upload_model),
         ("a.zip", guard.MAX_UPLOAD),
     ):
         big = [f"Content-Length: {most + 1}"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lorabake.core.errors import GridError, NetworkError
+from lorabake.core.limits import limits
 from lorabake.core.secrets import Secret, read_key
 from lorabake.grid.handover.folders import workroom
 from lorabake.grid.handover.job import Asked
@@ -27,6 +28,7 @@ def upload(asked: Asked, tell: Callable[[str], None]) -> dict[str, Any]:
     The repository is made when it is missing, private unless asked otherwise. A model card that is
     there already stays. Raises NetworkError, and GridError before anything is sent.
     """
+    limits().require_network()
     token = read_key(SERVICE)
     if token is None:
         raise GridError(NO_TOKEN)
