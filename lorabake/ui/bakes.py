@@ -13,12 +13,15 @@ from lorabake.core.jobs import JobView
 from lorabake.core.names import is_safe_name, slug
 from lorabake.core.run import Run
 from lorabake.core.status import RunStatus, log_tail
+from lorabake.core.toml import read_toml
 from lorabake.core.workspace import Project, inside
+from lorabake.engine.optimizers import OPTIMIZERS
 from lorabake.recipe.plan import make_plan
+from lorabake.recipe.recipe import recipe_from_mapping
 from lorabake.train.prepare import prepare_run
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import read_chosen
-from lorabake.ui.losses import curve, samples
+from lorabake.ui.losses import curve, lowest, samples
 from lorabake.ui.place import place
 from lorabake.ui.planned import advice
 from lorabake.ui.words import plural
@@ -48,7 +51,8 @@ def lb_baking(data: dict[str, Any]) -> dict[str, Any]:
 def lb_curve(data: dict[str, Any]) -> dict[str, Any]:
     """The loss of a run, and its sample images: what the plot and the strip draw."""
     run = place().project(data.get("project")).run(text(data, "run", limit=200))
-    return {**curve(run.events_path), "samples": samples(run.events_path)}
+    point = lowest(run.events_path) if _finds_its_rate(run) else None
+    return {**curve(run.events_path), "lowest": point, "samples": samples(run.events_path)}
 
 
 def propose_bake(data: dict[str, Any]) -> str:
@@ -205,6 +209,15 @@ def run_view(project: Project, run: Run) -> dict[str, Any]:
         "log": _log(run),
         "events": _size(run.events_path),
     }
+
+
+def _finds_its_rate(run: Run) -> bool:
+    """Prodigy and its kin, of which the guide says to look for the lowest loss near the end."""
+    try:
+        recipe = recipe_from_mapping(read_toml(run.recipe_path))
+        return OPTIMIZERS[recipe.optimizer.type].wants_equal_rates
+    except (LorabakeError, OSError):
+        return False
 
 
 def _size(path: Path) -> int:

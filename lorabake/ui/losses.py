@@ -104,6 +104,22 @@ class Curve:
             "per_epoch": self.per_epoch,
         }
 
+    def lowest(self) -> dict[str, Any] | None:
+        """The lowest point of the smoothed loss, and the saved epoch nearest to it; None without one.
+
+        An average counts from the end of the first epoch on, when a whole epoch is in it.
+        """
+        whole = {s: p.average for s, p in self.points.items() if s >= max(self.per_epoch, 1)}
+        saved = [
+            one for one in self.checkpoints.values() if (self.path.parent / one["file"]).exists()
+        ]
+        if not whole or not saved:
+            return None
+        step = min(whole, key=lambda step: (whole[step], step))
+        near = min(saved, key=lambda one: (abs(one["step"] - step), one["epoch"]))
+        text = f"Lowest smoothed loss at step {step}, nearest saved: epoch {near['epoch']}."
+        return {"step": step, "loss": whole[step], "epoch": near["epoch"], "text": text}
+
     def strip(self) -> list[dict[str, Any]]:
         """The samples by epoch, the newest first: [{epoch, pictures: [{name, prompt}]}]."""
         epochs: dict[int, list[dict[str, str]]] = {}
@@ -144,6 +160,12 @@ def curve(path: Path) -> dict[str, Any]:
     """The run's curve as it is now; only what was appended since the last question is read."""
     with _lock:
         return _read(path).view()
+
+
+def lowest(path: Path) -> dict[str, Any] | None:
+    """Where the run's smoothed loss is lowest; see Curve.lowest."""
+    with _lock:
+        return _read(path).lowest()
 
 
 def samples(path: Path) -> list[dict[str, Any]]:

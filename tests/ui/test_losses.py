@@ -122,3 +122,38 @@ def test_only_pictures_that_a_run_has_named_are_sent(place: Place, tmp_path: Pat
             bakes.sample_path("kafka", "first", name)
     with pytest.raises(LorabakeError):
         bakes.sample_path("kafka", "../first", "named.png")
+
+
+# --- the lowest point, which the guide looks for with Prodigy -------------------------------------
+
+
+def test_the_lowest_smoothed_loss_and_the_file_nearest_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    averages = [0.01, 0.2, 0.5, 0.4, 0.3, 0.25, 0.3, 0.35]  # of the first epoch only the end counts
+    with EventWriter(path) as events:
+        events.write("plan", steps=8, steps_per_epoch=3, epochs=3)
+        for step, average in enumerate(averages, 1):
+            events.write("step", step=step, epoch=1, loss=0.001, loss_average=average, lr=RATES)
+        for epoch, step in ((1, 3), (2, 5), (3, 8)):
+            name = f"a-{epoch:02d}.safetensors"
+            events.write("checkpoint", path=name, epoch=epoch, step=step, loss=0.1, mib=1)
+            if epoch != 2:  # removed by "Keep the last n epochs"
+                (tmp_path / name).write_bytes(b"")
+    found = told(path).lowest()
+    assert found is not None
+    assert (found["step"], found["loss"], found["epoch"]) == (6, 0.25, 3)
+    assert found["text"] == "Lowest smoothed loss at step 6, nearest saved: epoch 3."
+
+
+@pytest.mark.parametrize(("optimizer", "marked"), [("prodigy", True), ("adamw", False)])
+def test_it_is_marked_for_prodigy_only(place: Place, optimizer: str, marked: bool) -> None:
+    """The guide: "look for the model with its loss at its lowest point", under Prodigy."""
+    run = place.project("kafka").create_run("first")
+    run.recipe_path.write_text(f'[optimizer]\ntype = "{optimizer}"\n', encoding="utf-8")
+    (run.folder / "a-01.safetensors").write_bytes(b"")
+    with EventWriter(run.events_path) as events:
+        events.write("plan", steps=1, steps_per_epoch=1, epochs=1)
+        events.write("step", step=1, epoch=1, loss=0.5, loss_average=0.5, lr=RATES)
+        events.write("checkpoint", path="a-01.safetensors", epoch=1, step=1, loss=0.5, mib=1)
+    answer = bakes.lb_curve({"project": "kafka", "run": "first"})
+    assert (answer["lowest"] is not None) == marked

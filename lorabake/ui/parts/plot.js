@@ -7,7 +7,8 @@ function makePlot() {
     raw: key("raw", "loss of each step"), average: key("average", "average of an epoch"), held: key("held", "validation loss, held-out pictures"),
     unet: key("unet", "U-Net rate"), text: key("text", "text encoder rate"), text2: key("text2", "text encoder 2 rate"), applied: key("applied", "(rates as applied: d × lr)"),
   };
-  const root = h("div.lb-plot-root", {}, h("div.lb-legend", {}, ...Object.values(keys)), frame, readout);
+  const lowest = h("p.lb-lowest", { hidden: true }); // of Prodigy, as the guide looks for it
+  const root = h("div.lb-plot-root", {}, h("div.lb-legend", {}, ...Object.values(keys)), frame, lowest, readout);
   const LEFT = 54, RIGHT = 14, TOP = 12, GAP = 30, BOTTOM = 34;
   let data = null;
 
@@ -61,6 +62,10 @@ function makePlot() {
     for (const name of ["unet", "text", "text2"]) keys[name].hidden = !drawn.some(([other]) => other === name);
     keys.held.hidden = !held.length;
     keys.applied.hidden = !applied;
+    if (data.lowest) {
+      const [px, py] = [x(data.lowest.step), y(data.lowest.loss)];
+      svg.append(h("line.lb-lowest-line", { x1: px, x2: px, y1: py, y2: TOP + high }), h("circle.lb-lowest-dot", { cx: px, cy: py, r: 6 }));
+    }
     const cross = h("line.lb-cross", { y1: TOP, y2: base + low, visibility: "hidden" });
     svg.append(cross);
     svg.addEventListener("pointermove", (event) => {
@@ -102,5 +107,13 @@ function makePlot() {
   }
 
   new ResizeObserver(draw).observe(frame);
-  return { root, set(view) { data = view; draw(); } };
+  return {
+    root,
+    set(view) {
+      data = view;
+      lowest.hidden = !view.lowest;
+      say(lowest, view.lowest ? `◎ ${view.lowest.text}` : "");
+      draw();
+    },
+  };
 }
