@@ -39,14 +39,30 @@ def grid(
             "--x",
             metavar="TYPE=VALUES",
             help="As in X/Y/Z plot, instead of --epochs and --weights: epoch, weight, Prompt S/R, "
-            "seed, prompt, sampler, steps, CFG scale, size, clip skip, base model.",
+            "seed, prompt, sampler, steps, CFG scale, size, clip skip, base model, block weights.",
         ),
     ] = "",
     y: Annotated[str, typer.Option("--y", metavar="TYPE=VALUES")] = "",
     z: Annotated[
         str, typer.Option("--z", metavar="TYPE=VALUES", help="One sheet for each value.")
     ] = "",
-    seed: Annotated[int, typer.Option("--seed")] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", help="With --x, --y, --z also -1: any, told in each picture.")
+    ] = 1,
+    vary_seeds: Annotated[
+        str,
+        typer.Option(
+            "--vary-seeds",
+            metavar="X|Y|Z",
+            help="One letter or several: pictures along it get the next seeds.",
+        ),
+    ] = "",
+    keep_random: Annotated[
+        bool,
+        typer.Option(
+            "--keep-random", help="With --seed -1: any seed for each picture, not for all."
+        ),
+    ] = False,
     steps: Annotated[int, typer.Option("--steps")] = 20,
     cfg: Annotated[float, typer.Option("--cfg")] = 5.0,
     sampler: Annotated[str, typer.Option("--sampler")] = "Euler a",
@@ -59,6 +75,9 @@ def grid(
     margin: Annotated[
         int, typer.Option("--margin", help="px between cells, with --x, --y, --z.")
     ] = 0,
+    sub_grids: Annotated[
+        bool, typer.Option("--sub-grids", help="Also a sheet of its own for each value of --z.")
+    ] = False,
     html: Annotated[
         bool,
         typer.Option("--html", help="Also one HTML file with all pictures, to be sent around."),
@@ -68,7 +87,7 @@ def grid(
 ) -> None:
     """Render epochs by weights at a fixed seed, or any axes, from the saved files."""
     from lorabake.core.run import Run
-    from lorabake.grid.sitting import prepare, render_here
+    from lorabake.grid.sitting import prepare, render_here, write_subgrids
 
     asked: dict[str, Any] = {
         "prompt": prompt,
@@ -79,26 +98,34 @@ def grid(
         "sampler": sampler,
         "size": size,
     }
+    if sub_grids and not z:
+        raise GridError("--sub-grids makes a sheet for each value of --z. Give --z some.")
     if x or y or z:
         asked |= {"x": x, "y": y, "z": z, "clip_skip": clip_skip, "margin": margin}
+        asked |= {"vary_seeds": vary_seeds, "keep_random": keep_random}
     else:
         asked |= {"epochs": epochs, "weights": weights}
-        if clip_skip or margin:
-            raise GridError("--clip-skip and --margin go with --x, --y and --z. Give an axis.")
+        if clip_skip or margin or vary_seeds or keep_random:
+            raise GridError(
+                "--clip-skip, --margin, --vary-seeds and --keep-random go with --x, --y and --z. "
+                "Give an axis."
+            )
     run = Run(run_dir.absolute())
     folder = prepare(run, asked, lambda: Workspace.open(workspace), _tell)
     result = render_here(folder, tell=_tell, should_stop=_stop_on_ctrl_c())
+    errors = [cell.get("error", "") for cell in result["cells"]]
+    if sub_grids:
+        result["sub_grids"] = [str(path) for path in write_subgrids(folder, errors)]
     if html:
         from lorabake.grid.page import write_page
 
-        result["html"] = str(
-            write_page(folder, [cell.get("error", "") for cell in result["cells"]])
-        )
+        result["html"] = str(write_page(folder, errors))
     answer(
         result,
         as_json,
         lambda: [
             f"{len(result['cells'])} pictures; the sheet is {result['sheet']}",
+            *(f"A sheet of its own is {path}" for path in result.get("sub_grids", [])),
             *([f"The page to send around is {result['html']}"] if html else []),
         ],
     )

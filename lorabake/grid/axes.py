@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from lorabake.core.errors import GridError
 from lorabake.core.registry import unknown_name
 from lorabake.engine.sampler_names import SAMPLER_NAMES
+from lorabake.grid.block_text import shown_blocks
 from lorabake.grid.shot import Shot
-from lorabake.grid.tags import MAX_WEIGHT, renamed, reweighted
+from lorabake.grid.tags import MAX_WEIGHT, blocks_text, reblocked, renamed, reweighted
 from lorabake.grid.values import number, parse_values, parse_words, short_number
 
 MAX_SEED = 2**32 - 1
@@ -45,7 +46,8 @@ class AxisKind:
     webui: the type of X/Y/Z plot that makes the same pictures. cost: of going from one value to the
     next; the dearest is changed least often. read: a text to values, as they are shown. put: a
     picture with one value, given the names of the run's files; None for what replaces text.
-    bare: labels are the value alone.
+    bare: labels are the value alone. needle: the value as it stands in a prompt, which a web UI's
+    Prompt S/R searches for.
     """
 
     name: str
@@ -55,6 +57,7 @@ class AxisKind:
     put: Put | None
     also: tuple[str, ...] = ()
     bare: bool = False
+    needle: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,18 @@ def _each(look: Callable[[Known], Callable[[str], str]]) -> Callable[[str, Known
     return read
 
 
+def _blocks(text: str, _known: Known) -> list[str]:
+    """Presets, blocks, or lists of numbers in quotes; a list alone needs none."""
+    words = [word for word in parse_words(text, what="block weights") if word]
+    if words and all(_is_number(word) for word in words):
+        words = [text]
+    return [shown_blocks(word) for word in words]
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"[+-]?\d{1,10}(\.\d{1,8})?", word) is not None
+
+
 def _prompts(text: str, _known: Known) -> list[str]:
     return [word for word in parse_words(text, what="prompts") if word]
 
@@ -175,6 +190,7 @@ def _prompts(text: str, _known: Known) -> list[str]:
 # --- the list -------------------------------------------------------------------------------------
 
 PROMPT_SR, PROMPT, EPOCH, WEIGHT = "Prompt S/R", "Prompt", "Epoch", "Weight"
+BLOCKS = "Block weights"
 
 
 def _put_size(shot: Shot, value: str, _names: Sequence[str]) -> Shot:
@@ -216,7 +232,13 @@ AXES = (
         bare=True,
     ),
     AxisKind(
-        PROMPT_SR, PROMPT_SR, 0.2, lambda text, _: parse_words(text), None, ("s/r", "sr"), bare=True
+        PROMPT_SR,
+        PROMPT_SR,
+        0.2,
+        lambda text, _: parse_words(text),
+        None,
+        ("s/r", "sr"),
+        bare=True,
     ),
     AxisKind(
         "Clip skip",
@@ -258,6 +280,16 @@ AXES = (
             shot, prompt=reweighted(shot.prompt, names, float(value))
         ),
         ("weights",),
+        needle=lambda value: f"{value}>",
+    ),
+    AxisKind(
+        BLOCKS,
+        PROMPT_SR,
+        0.0,
+        _blocks,
+        lambda shot, value, names: replace(shot, prompt=reblocked(shot.prompt, names, value)),
+        ("blocks", "lbw"),
+        needle=blocks_text,
     ),
     AxisKind(
         "Seed",

@@ -1,7 +1,7 @@
 """Which pictures are painted together, and in which order.
 
 Cells that show the same picture are painted once. Pictures of one LoRA file and size are one batch,
-with a weight, seed and prompt of their own. What is dear to change, the base model before all, is
+with a weight, block weights, seed and prompt of their own. What is dear to change, the base model before all, is
 changed least often, wherever its axis stands.
 """
 
@@ -28,13 +28,14 @@ class Painting:
     loras: tuple[LoraUse, ...]
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(use.name for use in self.loras)
+    def files(self) -> tuple[tuple[str, int | None], ...]:
+        """What is loaded for it: names, and how many of their ranks."""
+        return tuple((use.name, use.ranks) for use in self.loras)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures that share all but prompt, seed and the weight of one LoRA.
+    """Pictures that share all but prompt, seed and the weights of one LoRA.
 
     main: which of the LoRAs that is; the others are the same for all.
     """
@@ -48,7 +49,7 @@ class Batch:
 
     @property
     def label(self) -> str:
-        return ", ".join(self.paintings[0].names) or "The plain base"
+        return ", ".join(use.name for use in self.paintings[0].loras) or "The plain base"
 
 
 def painting_of(shot: Shot) -> Painting:
@@ -74,12 +75,12 @@ def batches_of(paintings: Iterable[Painting], most: int = MOST_TOGETHER) -> list
     main = _main_loras(all_of_them)
     groups: dict[tuple[Hashable, ...], list[Painting]] = {}
     for painting in all_of_them:
-        key = _key(painting, main[painting.shot.base, painting.names])
+        key = _key(painting, main[painting.shot.base, painting.files])
         groups.setdefault(key, []).append(painting)
     bases, files = (_first_seen(key[place] for key in groups) for place in (0, 1))
     ordered = sorted(groups.items(), key=lambda item: (bases[item[0][0]], files[item[0][1]]))
     return [
-        Batch(tuple(group[start : start + most]), main[group[0].shot.base, group[0].names])
+        Batch(tuple(group[start : start + most]), main[group[0].shot.base, group[0].files])
         for _, group in ordered
         for start in range(0, len(group), most)
     ]
@@ -90,14 +91,14 @@ def _key(painting: Painting, main: int) -> tuple[Hashable, ...]:
     shot = painting.shot
     others = tuple(use for index, use in enumerate(painting.loras) if index != main)
     shape = (shot.width, shot.height, shot.steps, shot.cfg, shot.sampler, shot.clip_skip)
-    return (shot.base, painting.names, others, shape)
+    return (shot.base, painting.files, others, shape)
 
 
-def _main_loras(paintings: list[Painting]) -> dict[tuple[str, tuple[str, ...]], int]:
+def _main_loras(paintings: list[Painting]) -> dict[tuple[Hashable, ...], int]:
     """For each set of LoRAs the first whose weight differs from picture to picture, else the first."""
-    seen: dict[tuple[str, tuple[str, ...]], list[tuple[LoraUse, ...]]] = {}
+    seen: dict[tuple[Hashable, ...], list[tuple[LoraUse, ...]]] = {}
     for painting in paintings:
-        seen.setdefault((painting.shot.base, painting.names), []).append(painting.loras)
+        seen.setdefault((painting.shot.base, painting.files), []).append(painting.loras)
     return {
         key: next(
             (index for index, uses in enumerate(zip(*rows, strict=True)) if len(set(uses)) > 1), 0

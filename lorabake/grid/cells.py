@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from PIL import Image, PngImagePlugin
-from torch import Tensor
 
 from lorabake.core.files import atomic_writer
-from lorabake.grid.board import Board, Spot
+from lorabake.grid.board import AxisText, Board, Spot
 from lorabake.grid.infotext import sheet_infotext
 from lorabake.grid.sheet import draw_sheet
+
+if TYPE_CHECKING:  # the page draws sheets too, without torch
+    from torch import Tensor
 
 SHEET = "sheet.png"
 QUICK = 1  # PNG compression: a third of the time of the usual 6 for files a tenth larger
@@ -46,35 +49,54 @@ class CellFiles:
         reasons: why a cell could not be rendered, by the name of its file.
         """
         board = self.board
+        return self._write(self.folder / SHEET, board.spots, board.sheets, board.axes, reasons)
+
+    def write_sub_sheet(self, z: int, reasons: Mapping[str, str]) -> Path | None:
+        """The same of one value of Z alone, as `sheet-2.png` ("Include sub grids" of X/Y/Z plot)."""
+        board = self.board
+        spots = [replace(spot, z=0) for spot in board.spots if spot.z == z]
+        return self._write(self.sub_sheet(z), spots, ("",), board.axes[:2], reasons)
+
+    def sub_sheet(self, z: int) -> Path:
+        return self.folder / f"sheet-{z + 1}.png"
+
+    def _write(
+        self,
+        path: Path,
+        spots: Sequence[Spot],
+        sheets: Sequence[str],
+        axes: Sequence[AxisText],
+        reasons: Mapping[str, str],
+    ) -> Path | None:
+        """A sheet of these cells; None when none of them is there."""
         pictures = {
-            (spot.x, spot.y, spot.z): self.path(spot) for spot in board.spots if self.exists(spot)
+            (spot.x, spot.y, spot.z): self.path(spot) for spot in spots if self.exists(spot)
         }
         if not pictures:
             return None
         sheet = draw_sheet(
             pictures,
-            board.columns,
-            board.rows,
-            (
-                max(spot.shot.width for spot in board.spots),
-                max(spot.shot.height for spot in board.spots),
-            ),
-            sheets=board.sheets,
-            margin=board.margin,
+            self.board.columns,
+            self.board.rows,
+            (max(spot.shot.width for spot in spots), max(spot.shot.height for spot in spots)),
+            sheets=sheets,
+            margin=self.board.margin,
             reasons={
                 (spot.x, spot.y, spot.z): reasons[spot.name]
-                for spot in board.spots
+                for spot in spots
                 if spot.name in reasons
             },
         )
         with Image.open(next(iter(pictures.values()))) as picture:
             first = str(picture.info.get("parameters", ""))
-        write_png(self.folder / SHEET, sheet, sheet_infotext(first, board.axes))
-        return self.folder / SHEET
+        write_png(path, sheet, sheet_infotext(first, axes))
+        return path
 
 
 def to_image(picture: Tensor) -> Image.Image:
     """A picture from -1 to 1, (3, H, W), as 8-bit RGB."""
+    import torch
+
     pixels = ((picture.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 

@@ -30,6 +30,8 @@ MOST_PAINTERS = 8
 MOST_HEARD = 512  # encoded texts that are kept
 KIB_A_PIXEL = 1.5  # of one SDXL picture with its negative side, in half precision
 
+_Part = tuple[Path, int | None]  # a file, and how many of its ranks: None for all
+
 # A tokenizer is changed by being used, and painters share theirs.
 _encoding = threading.Lock()
 
@@ -56,7 +58,7 @@ class Painter:
         self.together = together
         self.switch = LoraSwitch(model)
         self.merged = MergedLoras(model)
-        self._loaded: Path | None = None
+        self._loaded: _Part | None = None
         self._changes_text: dict[Path, bool] = {}
         self._heard: dict[tuple[object, ...], Conditioning] = {}
 
@@ -81,8 +83,11 @@ class Painter:
         """The batch's main LoRA as a network with a weight for each picture, the others merged."""
         loras = batch.paintings[0].loras
         others = [use for index, use in enumerate(loras) if index != batch.main]
-        wanted = tuple(Strength(self.files[use.name], use.text, use.unet) for use in others)
-        main = self.files[loras[batch.main].name] if loras else None
+        wanted = tuple(
+            Strength(self.files[use.name], use.heard, use.unet, use.blocks, use.ranks)
+            for use in others
+        )
+        main = (self.files[loras[batch.main].name], loras[batch.main].ranks) if loras else None
         if wanted != self.merged.now:
             self._take_off_main()
             self.merged.put(wanted)
@@ -90,7 +95,7 @@ class Painter:
             self._take_off_main()
         elif main != self._loaded:
             self._loaded = None  # a file that cannot be loaded leaves nothing on the model
-            self.switch.load(main)
+            self.switch.load(*main)
             self._loaded = main
 
     def _take_off_main(self) -> None:
@@ -123,7 +128,8 @@ class Painter:
         positive, negative = (_stacked(rows) for rows in zip(*sides, strict=True))
         with torch.inference_mode():
             if paintings[0].loras:
-                self.switch.set_weights([painting.loras[main].unet for painting in paintings])
+                uses = [painting.loras[main] for painting in paintings]
+                self.switch.set_weights([use.unet for use in uses], [use.blocks for use in uses])
             return sample(
                 self.model,
                 positive,
@@ -148,13 +154,15 @@ class Painter:
         self, text: str, loras: Sequence[LoraUse], main: int, clip_skip: int, *, negative: bool
     ) -> Conditioning:
         """What the model hears, encoded once for each text and what the LoRAs make of it."""
-        changing = tuple((use.name, use.text) for use in loras if self._changes(use.name))
+        changing = tuple(
+            (use.name, use.ranks, use.heard) for use in loras if self._changes(use.name)
+        )
         key = (text, negative, clip_skip, changing)
         if key not in self._heard:
             if len(self._heard) >= MOST_HEARD:
                 self._heard.clear()
             if loras:
-                self.switch.set_prompt_weight(loras[main].text)
+                self.switch.set_prompt_weight(loras[main].heard)
             with torch.inference_mode(), _encoding:
                 self._heard[key] = self.model.encode_weighted(text, clip_skip, negative=negative)
         return self._heard[key]

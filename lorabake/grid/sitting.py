@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lorabake.core.errors import GridError
 from lorabake.core.events import EventType
 from lorabake.core.run import Run
 from lorabake.core.settings import from_mapping
 from lorabake.core.worker import JobProcess, job_process
 from lorabake.core.workspace import Workspace
 from lorabake.engine.shelf import lora_places
+from lorabake.grid.cells import CellFiles
 from lorabake.grid.job import GridRequest, prepare_grid
 from lorabake.grid.library import Bases
 from lorabake.grid.render import Cell, Events, render_grid
-from lorabake.grid.xyz import XyzRequest, prepare_xyz, read_xyz
+from lorabake.grid.xyz import XyzRequest, open_board, prepare_xyz, read_xyz
 
 Tell = Callable[[str], None]
 
@@ -93,3 +95,17 @@ def render_here(
     for cell in result["cells"]:
         cell["path"] = str(folder / cell["path"]) if cell["path"] else None
     return result
+
+
+def write_subgrids(folder: Path, errors: Sequence[str] = ()) -> list[Path]:
+    """A sheet of X by Y for each value of Z that has a picture, as `sheet-1.png` and on.
+
+    errors: for each cell why it could not be rendered, else "". Raises GridError for a grid without Z.
+    """
+    board = open_board(folder)
+    if not any(board.sheets):
+        raise GridError("The grid has no Z, so its sheet is the only one. Give Z some values.")
+    files = CellFiles(folder, board)
+    reasons = {spot.name: error for spot, error in zip(board.spots, errors, strict=False) if error}
+    written = [files.write_sub_sheet(z, reasons) for z in range(len(board.sheets))]
+    return [path for path in written if path is not None]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import product
@@ -17,13 +18,35 @@ from typing import Any
 
 from lorabake.core.errors import GridError, LorabakeError
 from lorabake.core.files import MIB, atomic_write_json, read_json
+from lorabake.core.randomness import derive
 from lorabake.core.run import Run
 from lorabake.core.settings import setting
 from lorabake.engine.families.emphasis import weigh
+from lorabake.engine.identify import require_base
 from lorabake.engine.sampler_names import SAMPLER_NAMES
-from lorabake.grid.axes import EPOCH, PROMPT, PROMPT_SR, WEIGHT, Axis, Known, read_axis
+from lorabake.grid.axes import (
+    BLOCKS,
+    EPOCH,
+    MAX_SEED,
+    PROMPT,
+    PROMPT_SR,
+    WEIGHT,
+    Axis,
+    Known,
+    read_axis,
+)
+from lorabake.grid.block_text import not_meant
 from lorabake.grid.board import AxisText, Board, LoraFile, Spot, board_of
-from lorabake.grid.job import MAX_CELLS, PLAN, Base, read_plan, recipe_of, run_of, size_for
+from lorabake.grid.job import (
+    MAX_CELLS,
+    PLAN,
+    Base,
+    base_of,
+    read_plan,
+    recipe_of,
+    run_of,
+    size_for,
+)
 from lorabake.grid.library import Bases, Library
 from lorabake.grid.replace import concerns, replaced
 from lorabake.grid.shot import Shot
@@ -33,6 +56,7 @@ from lorabake.grid.values import join_words
 XYZ = "xyz.json"
 MAX_PLAN = 4 * MIB
 MAX_MARGIN = 500  # px
+EACH = "each"
 NO_AXIS = Axis(PROMPT, ("",))
 
 
@@ -45,7 +69,21 @@ class XyzRequest:
     x: str = setting("", "X", help="For example Prompt S/R=-10, -09, -08.")
     y: str = setting("", "Y", help="For example weight=0.5-1.0 (+0.1).")
     z: str = setting("", "Z", help="One sheet for each value, side by side.")
-    seed: int = setting(1, "Seed", help="All pictures share it.", minimum=0, maximum=2**32 - 1)
+    seed: int = setting(
+        1, "Seed", help="All pictures share it. -1: any.", minimum=-1, maximum=MAX_SEED
+    )
+    vary_seeds: str = setting(
+        "",
+        "Vary seeds for",
+        help="X, Y, Z or several: pictures along it get the next seeds.",
+        more=True,
+    )
+    keep_random: bool = setting(
+        False,
+        "Keep -1 for seeds",
+        help="With seed -1: any seed for each picture, not one for all.",
+        more=True,
+    )
     steps: int = setting(20, "Steps", minimum=1, maximum=150)
     cfg: float = setting(5.0, "CFG scale", minimum=1, maximum=30)
     sampler: str = setting("Euler a", "Sampler", choices=SAMPLER_NAMES)
@@ -61,7 +99,8 @@ class XyzPlan:
     axes: X, Y and Z as far as there are any; NO_AXIS holds the place of one that is left out.
     names: of the run's files, whose tags the axes Epoch and Weight change. files: name to path
     (below the run's folder where it lies there) and hash, of the LoRAs that are used. bases: name
-    to path. warnings: what a person should know.
+    to path. warnings: what a person should know. vary: the axes along which seeds count up; EACH:
+    every picture has one of its own, drawn from the shot's.
     """
 
     shot: Shot
@@ -71,6 +110,7 @@ class XyzPlan:
     bases: Mapping[str, str]
     margin: int = 0
     warnings: tuple[str, ...] = ()
+    vary: str = ""
 
 
 def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[Path] = ()) -> Path:
@@ -87,7 +127,7 @@ def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[P
     shot = Shot(
         prompt=request.prompt,
         negative=request.negative,
-        seed=request.seed,
+        seed=secrets.randbelow(MAX_SEED + 1) if request.seed < 0 else request.seed,
         steps=request.steps,
         cfg=request.cfg,
         sampler=request.sampler,
@@ -103,11 +143,11 @@ def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[P
         {value: str(bases.path(value)) for axis in axes if axis.kind == "Base model"
          for value in axis.values},
         request.margin,
+        vary=_varied(request),
     )  # fmt: skip
     shots = _shots(plan)
-    plan = replace(
-        plan, files=_files_used(shots.values(), library), warnings=_warnings(plan, shots)
-    )
+    warnings = (*_warnings(plan, shots), *_foreign_blocks(run, shots.values()))
+    plan = replace(plan, files=_files_used(shots.values(), library), warnings=warnings)
     folder = run.grid_dir / _folder_name(plan)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_json(folder / XYZ, {"format": 1, **asdict(plan)}, limit=MAX_PLAN)
@@ -129,6 +169,7 @@ def read_xyz(folder: Path) -> XyzPlan:
             dict(record["bases"]),
             int(record["margin"]),
             tuple(record["warnings"]),
+            str(record.get("vary", "")),
         )
     except (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise GridError(f"{folder.name} is not a grid ({error}). Start a new one.") from error
@@ -152,7 +193,7 @@ def open_board(folder: Path) -> Board:
         columns=_labels(x_axis),
         rows=_labels(y_axis),
         sheets=_labels(z_axis),
-        axes=tuple(_as_webui(axis) for axis in plan.axes),
+        axes=tuple(_as_webui(axis, spots[0].shot.prompt) for axis in plan.axes),
         files={
             name: LoraFile(run.folder / path, lora_hash)
             for name, (path, lora_hash) in plan.files.items()
@@ -195,7 +236,19 @@ def _shot(plan: XyzPlan, place: tuple[int, int, int]) -> Shot:
         put = axis.row.put
         if put is not None and axis.kind != PROMPT:
             shot = put(shot, value, plan.names)
-    return shot
+    return replace(shot, seed=_seed(shot.seed, plan, place))
+
+
+def _seed(seed: int, plan: XyzPlan, place: tuple[int, int, int]) -> int:
+    """The next seeds along the axes that vary them, as X/Y/Z plot counts: x, then y, then z."""
+    if plan.vary == EACH:
+        return derive(seed, "cell", *place) % (MAX_SEED + 1)
+    stride = 1
+    for letter, index, axis in zip("XYZ", place, plan.axes, strict=True):
+        if letter in plan.vary:
+            seed += index * stride
+            stride *= len(axis.values)
+    return seed % (MAX_SEED + 1)
 
 
 def _with_tag(prompt: str, plan: XyzPlan) -> str:
@@ -210,6 +263,16 @@ def _with_tag(prompt: str, plan: XyzPlan) -> str:
 
 def _asked(request: XyzRequest) -> list[tuple[str, str]]:
     return [(request.x, "X"), (request.y, "Y"), (request.z, "Z")]
+
+
+def _varied(request: XyzRequest) -> str:
+    """The letters of "Vary seeds for", in order; EACH where -1 is kept for every picture."""
+    letters = set(request.vary_seeds.upper()) - set(" ,/")
+    if letters - set("XYZ"):
+        raise GridError(f"Seeds vary for X, Y or Z, not for {request.vary_seeds[:20]!r}.")
+    if request.keep_random and request.seed < 0:
+        return EACH
+    return "".join(sorted(letters))
 
 
 def _axis(text: str, letter: str, known: Known) -> Axis:
@@ -250,12 +313,22 @@ def _warnings(plan: XyzPlan, shots: Mapping[tuple[int, int, int], Shot]) -> tupl
         for prompt in prompts or (plan.shot.prompt,)
         for sentence in concerns(_with_tag(prompt, plan), plan.shot.negative, needles)
     ]
-    changed = [axis.kind for axis in plan.axes if axis.kind in (EPOCH, WEIGHT)]
+    changed = [axis.kind for axis in plan.axes if axis.kind in (EPOCH, WEIGHT, BLOCKS)]
     if changed and not any(set(named(shot.prompt)) & set(plan.names) for shot in shots.values()):
         told.append(
             f"The prompt names no LoRA of this run, so {' and '.join(changed)} change nothing."
         )
     return tuple(dict.fromkeys(told))
+
+
+def _foreign_blocks(run: Run, shots: Iterable[Shot]) -> list[str]:
+    """What to know of block weights that were written for another family's models."""
+    uses = [use for shot in shots for use in lora_uses(shot.prompt)]
+    sizes = sorted({use.blocks.size for use in uses if use.blocks is not None})
+    if not sizes:
+        return []
+    family = require_base(base_of(run).path, recipe_of(run).model.family).family or ""
+    return [sentence for size in sizes if (sentence := not_meant(size, family))]
 
 
 def _size(run: Run, text: str) -> str:
@@ -264,7 +337,9 @@ def _size(run: Run, text: str) -> str:
 
 
 def _folder_name(plan: XyzPlan) -> str:
-    asked = {key: value for key, value in asdict(plan).items() if key != "warnings"}
+    asked = {key: value for key, value in asdict(plan).items() if key not in ("warnings", "vary")}
+    if plan.vary:
+        asked["vary"] = plan.vary
     text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     words = re.sub(r"[^a-z0-9]+", "-", without_tags(plan.shot.prompt).lower())[:32].strip("-")
@@ -287,14 +362,14 @@ def _spoken(plan: XyzPlan, place: tuple[int, int, int]) -> str:
     return ", ".join(parts) or "the picture"
 
 
-def _as_webui(axis: Axis) -> AxisText:
-    """The axis with which X/Y/Z plot makes the same pictures."""
+def _as_webui(axis: Axis, first: str) -> AxisText:
+    """The axis with which X/Y/Z plot makes the same pictures. first: the prompt of the first one."""
     if axis == NO_AXIS:
         return AxisText("", "")
-    values = axis.values
-    if axis.kind == WEIGHT:
-        values = tuple(f"{value}>" for value in values)
-    words = join_words(values)
+    needles = [axis.row.needle(value) for value in axis.values]
+    if axis.kind == WEIGHT and needles[0] not in first:  # block weights stand behind it
+        needles = [f":{value}:" for value in axis.values]
+    words = join_words(needles)
     if axis.fixed:
         return AxisText(axis.row.webui, "-1", words)
     return AxisText(axis.row.webui, words)

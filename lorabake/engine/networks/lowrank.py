@@ -74,6 +74,24 @@ def ranks(state: Mapping[str, Tensor]) -> list[int]:
     return [len(layer[_DOWN]) for layer in weighty(layers_of(state)).values()]
 
 
+def first_ranks(state: Mapping[str, Tensor], count: int | None) -> dict[str, Tensor]:
+    """A file of which only the first ranks act, as with `dyn=` in A1111; None: all of them.
+
+    alpha ÷ dim stays what it was. Layers of other kinds than LoRA, LoCon and DoRA stay as they are.
+    """
+    made = dict(state)
+    if count is None:
+        return made
+    for name, layer in layers_of(state).items():
+        if _DOWN not in layer or _UP not in layer or count >= (rank := len(layer[_DOWN])):
+            continue
+        made[f"{name}.{_DOWN}"] = layer[_DOWN][:count].contiguous()
+        made[f"{name}.{_UP}"] = layer[_UP][:, :count].contiguous()
+        if "alpha" in layer:
+            made[f"{name}.alpha"] = layer["alpha"].float() * count / rank
+    return made
+
+
 def _require_lora(state: Mapping[str, Tensor]) -> None:
     others = sorted(LABELS[kind] for kind in kinds_of(state) - {LORA})
     if others:

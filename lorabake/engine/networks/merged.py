@@ -11,16 +11,23 @@ import torch
 from torch import Tensor
 
 from lorabake.engine.networks.attaching import network_for
+from lorabake.engine.networks.blocks import BlockWeights, blocks_of
+from lorabake.engine.networks.lowrank import first_ranks
 from lorabake.engine.networks.targets import UNET
 
 
 @dataclass(frozen=True)
 class Strength:
-    """A LoRA file and how much of it. text, unet: its weights in the text encoders and the U-Net."""
+    """A LoRA file and how much of it. text, unet: its weights in the text encoders and the U-Net.
+
+    blocks: what `unet` is multiplied by in each block. ranks: how many of its ranks count, None: all.
+    """
 
     path: Path
     text: float
     unet: float
+    blocks: BlockWeights | None = None
+    ranks: int | None = None
 
 
 class MergedLoras:
@@ -44,7 +51,8 @@ class MergedLoras:
         self.now = tuple(wanted)
         try:
             for strength in wanted:
-                self._add(network_for(self.model, read_lora(strength.path)), strength)
+                state = first_ranks(read_lora(strength.path), strength.ranks)
+                self._add(network_for(self.model, state), strength)
         except BaseException:
             self.take_off()
             raise
@@ -57,11 +65,14 @@ class MergedLoras:
         self.now = ()
 
     def _add(self, network: Any, strength: Strength) -> None:
+        places = blocks_of(self.model.unet.config) if strength.blocks else {}
         try:
             with torch.no_grad():
                 for name, layer in network.layers.items():
-                    in_unet = network.targets[name].part == UNET
-                    share = strength.unet if in_unet else strength.text
+                    target = network.targets[name]
+                    share = strength.unet if target.part == UNET else strength.text
+                    if strength.blocks and target.part == UNET:
+                        share *= strength.blocks.of(places[target.path])
                     weight: Tensor = layer.base_layer.weight
                     if not share:
                         continue

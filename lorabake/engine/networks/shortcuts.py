@@ -128,10 +128,20 @@ class MergedConvRow:
         return result.view(batch, -1, *result.shape[2:])
 
 
-def shortcut_for(layer: NetworkLayer, weights: Sequence[float], *, merge: bool) -> Shortcut | None:
-    """The quickest way through a layer for a row of these weights; None: the usual one."""
+def shortcut_for(
+    layer: NetworkLayer, weights: Sequence[float], *, merge: bool, usual: float
+) -> Shortcut | None:
+    """The quickest way through a layer for a row of these weights; None: its usual one.
+
+    usual: the weight that it has there.
+    """
+    if not any(weights):
+        return layer.base_layer.__call__ if usual else None  # no module of the layer's own
     if len(set(weights)) == 1:
-        return Merged(layer, weights[0]) if merge and weights[0] else None
+        if merge:
+            return Merged(layer, weights[0])
+        if weights[0] == usual:
+            return None
     low_rank = isinstance(layer, LowRankLayer) and layer.settled is not None
     row: Shortcut = Row(layer, weights) if low_rank else Through(layer, weights)  # type: ignore[arg-type]
     if merge and not layer.linear and layer.weight.shape[-1] > 1:

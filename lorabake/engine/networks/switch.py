@@ -10,7 +10,9 @@ from typing import Any, Self
 from torch import Tensor
 
 from lorabake.engine.networks.attaching import layout, network_for
+from lorabake.engine.networks.blocks import BlockWeights, blocks_of
 from lorabake.engine.networks.layer import Shape
+from lorabake.engine.networks.lowrank import first_ranks
 from lorabake.engine.networks.network import LayeredNetwork
 from lorabake.engine.networks.shortcuts import Remembered, shortcut_for, worth_merging
 from lorabake.engine.networks.targets import PARTS, UNET
@@ -46,11 +48,11 @@ class LoraSwitch:
     ) -> None:
         self.detach()
 
-    def load(self, path: Path) -> None:
-        """Puts this file's network on the model instead of the one before."""
+    def load(self, path: Path, ranks: int | None = None) -> None:
+        """Puts this file's network on the model instead of the one before; its first ranks, or all."""
         from lorabake.engine.lora_file import read_lora
 
-        self.load_state(read_lora(path))
+        self.load_state(first_ranks(read_lora(path), ranks))
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """The same from tensors by their names in a file."""
@@ -71,25 +73,32 @@ class LoraSwitch:
         """Whether the loaded file also changes what the text encoders say."""
         return self.network is not None and self.network.parts() != {UNET}
 
-    def set_weights(self, weights: Sequence[float]) -> None:
+    def set_weights(
+        self, weights: Sequence[float], blocks: Sequence[BlockWeights | None] = ()
+    ) -> None:
         """One weight for each picture in the U-Net, or one for all of them.
 
-        To be called after `load` and before each row. The row may come several times in a batch,
-        as in [uncond row, cond row].
+        blocks: what each picture's weight is multiplied by in each block; none: 1 everywhere. To be
+        called after `load` and before each row. The row may come several times in a batch, as in
+        [uncond row, cond row].
         """
         if self.network is None:
             return
-        weight = weights[0] if len(set(weights)) == 1 else 1.0
-        self.network.set_weight(weight, (UNET,))
-        in_unet = {
-            name: layer
-            for name, layer in self.network.layers.items()
-            if self.network.targets[name].part == UNET
-        }
+        if not any(blocks):
+            blocks = ()
+        usual = weights[0] if len(set(weights)) == 1 and not blocks else 1.0
+        self.network.set_weight(usual, (UNET,))
+        paths = {t.name: t.path for t in self.network.targets.values() if t.part == UNET}
+        in_unet = {name: self.network.layers[name] for name in paths}
+        places = blocks_of(self.model.unet.config) if blocks else {}
         merge = worth_merging(list(in_unet.values()), len(weights))
         for name, layer in in_unet.items():
-            layer.shortcut = shortcut_for(layer, weights, merge=merge)
-            if self.network.targets[name].path.endswith(TEXT_LAYERS):
+            own = [
+                weight if block is None else weight * block.of(places[paths[name]])
+                for weight, block in zip(weights, blocks or [None] * len(weights), strict=True)
+            ]
+            layer.shortcut = shortcut_for(layer, own, merge=merge, usual=usual)
+            if paths[name].endswith(TEXT_LAYERS):
                 layer.shortcut = Remembered(layer.shortcut or layer.compute)
 
     def set_prompt_weight(self, weight: float) -> None:
