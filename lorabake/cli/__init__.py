@@ -21,6 +21,7 @@ from lorabake.cli import (
     search,
     tag,
     verbs,
+    votes,
 )
 from lorabake.cli.common import app
 from lorabake.core.errors import LorabakeError, Stopped
@@ -40,6 +41,7 @@ __all__ = [
     "search",
     "tag",
     "verbs",
+    "votes",
 ]
 
 

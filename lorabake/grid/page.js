@@ -9,9 +9,16 @@ const make = (tag, text = "", name = "") => {
   return node;
 };
 const axes = data.axes.map((axis, index) => ({ ...axis, index })).filter((axis) => axis.name);
-const key = `lorabake-votes-${data.id}`;
-let votes = new Set();
-try { votes = new Set(JSON.parse(localStorage.getItem(key) || "[]")); } catch { /* a file may have no storage */ }
+const key = `lorabake-ballot-${data.id}`;
+// voter: the same whenever this file is opened here, so that votes that are sent again take the place of the first.
+const voter = () => [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const ballot = { voter: voter(), name: "", stars: [], pairs: [] };
+try {
+  const kept = JSON.parse(localStorage.getItem(key) || "{}");
+  if (Array.isArray(kept.stars) && Array.isArray(kept.pairs)) Object.assign(ballot, kept);
+} catch { /* a file may have no storage */ }
+const keep = () => { try { localStorage.setItem(key, JSON.stringify(ballot)); } catch { /* they last as long as the page */ } };
+let marks = [];
 let across = axes[0], down = axes[1], fixed = {}, shown = null, picked = [], real = false;
 axes.forEach((axis) => { fixed[axis.index] = 0; });
 
@@ -53,6 +60,7 @@ function drawChoices() {
 
 function draw() {
   drawChoices();
+  marks = [];
   const columns = across ? across.values : [""], rows = down ? down.values : [""];
   const table = make("table"), head = make("tr"), body = make("tbody"), top = make("thead");
   head.append(make("th"), ...columns.map((text) => { const th = make("th", text); th.scope = "col"; return th; }));
@@ -82,26 +90,32 @@ function drawCell(one, x, y) {
   box.type = "checkbox"; box.checked = picked.includes(one);
   box.addEventListener("change", () => { picked = picked.filter((other) => other !== one); if (box.checked) picked = [...picked, one].slice(-2); draw(); });
   tick.append(box, make("span", "compare"));
-  const mark = () => { td.className = votes.has(one.name) ? "voted" : ""; star.textContent = votes.has(one.name) ? "★" : "☆"; star.setAttribute("aria-label", `Vote for ${one.label}`); star.setAttribute("aria-pressed", String(votes.has(one.name))); };
+  star.setAttribute("aria-label", `Star ${one.label}`);
+  const mark = () => { td.className = starred(one) ? "voted" : ""; star.textContent = starred(one) ? "★" : "☆"; star.setAttribute("aria-pressed", String(starred(one))); };
+  td.addEventListener("keydown", (event) => { if (plain(event) === "s") { event.preventDefault(); vote(one); } });
+  marks.push(mark);
   mark();
   under.append(star, tick);
   td.append(button, under);
   return td;
 }
 
+const starred = (one) => ballot.stars.includes(one.name);
+const plain = (event) => (event.ctrlKey || event.metaKey || event.altKey ? "" : event.key.toLowerCase());
+const several = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
 function vote(one) {
-  if (votes.has(one.name)) votes.delete(one.name); else votes.add(one.name);
-  try { localStorage.setItem(key, JSON.stringify([...votes])); } catch { /* they last as long as the page */ }
-  draw();
+  ballot.stars = starred(one) ? ballot.stars.filter((name) => name !== one.name) : [...ballot.stars, one.name];
+  keep();
+  marks.forEach((mark) => mark());
+  counted();
   if (shown) refresh();
 }
 
-function chosen() { return data.cells.filter((one) => votes.has(one.name)).map((one) => one.label); }
-
 function counted() {
-  const count = chosen().length;
-  $("votes").textContent = count ? `${count} ${count === 1 ? "vote" : "votes"}` : "No votes yet";
-  $("copy").disabled = !count;
+  const stars = ballot.stars.length, pairs = ballot.pairs.length;
+  $("votes").textContent = [stars && several(stars, "star"), pairs && several(pairs, "vote")].filter(Boolean).join(", ") || "No votes yet";
+  $("send").hidden = !stars && !pairs;
   $("compare").disabled = picked.length !== 2;
 }
 
@@ -114,7 +128,7 @@ function refresh() {
   $("caption").textContent = cells.map((one) => one.label).join("   ↔   ");
   $("made").textContent = cells.map((one) => one.text).join("\n\n");
   $("zoom").textContent = real ? "Fit the window" : "Real size";
-  $("vote").textContent = votes.has(cells[0].name) ? "★ Voted" : "☆ Vote";
+  $("vote").textContent = starred(cells[0]) ? "★ Starred (S)" : "☆ Star (S)";
   ["left", "right", "up", "down", "vote"].forEach((id) => { $(id).hidden = pair; });
 }
 
@@ -127,7 +141,10 @@ function step(dx, dy) {
 }
 
 const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-$("large").addEventListener("keydown", (event) => { if (event.key in steps && event.target.tagName !== "SUMMARY") { event.preventDefault(); step(...steps[event.key]); } });
+$("large").addEventListener("keydown", (event) => {
+  if (event.key in steps && event.target.tagName !== "SUMMARY") { event.preventDefault(); step(...steps[event.key]); }
+  if (plain(event) === "s" && shown.cells.length === 1) { event.preventDefault(); vote(shown.cells[0]); }
+});
 $("left").addEventListener("click", () => step(-1, 0));
 $("right").addEventListener("click", () => step(1, 0));
 $("up").addEventListener("click", () => step(0, -1));
@@ -139,9 +156,80 @@ $("close").addEventListener("click", () => $("large").close());
 $("large").addEventListener("click", (event) => { if (event.target === $("large")) $("large").close(); });
 $("large").addEventListener("close", () => { shown = null; });
 $("compare").addEventListener("click", () => open(picked, 0, 0));
+
+// --- two at a time, without labels ---
+let pair = null;
+
+/** The two that were shown least, both of one prompt and seed; of these, two that win about as often. */
+function nextPair() {
+  const seen = {}, won = {}, asked = {}, by = new Map(data.cells.map((one) => [one.name, one]));
+  const add = (table, what, amount) => { table[what] = (table[what] || 0) + amount; };
+  const both = (one, other, what) => [one[what], other[what]].sort().join("/");
+  let last = "";
+  for (const [left, right, verdict] of ballot.pairs) {
+    const one = by.get(left), other = by.get(right), share = { left: 1, right: 0 }[verdict] ?? 0.5;
+    if (!one || !other) continue;
+    last = both(one, other, "of");
+    for (const what of ["of", "name"]) add(asked, both(one, other, what), 1);
+    for (const [shown_, part] of [[one, share], [other, 1 - share]]) { add(seen, shown_.of, 1); add(won, shown_.of, part); }
+  }
+  const share = (of) => ((won[of] || 0) + 1) / ((seen[of] || 0) + 2);
+  const usable = data.cells.filter((one) => one.src && one.of !== null);
+  let least = Infinity, found = [];
+  usable.forEach((one, index) => usable.slice(index + 1).forEach((other) => {
+    if (one.scene !== other.scene || one.of === other.of) return;
+    const cost = (seen[one.of] || 0) + (seen[other.of] || 0) + 4 * Math.abs(share(one.of) - share(other.of))
+      + 2 * (asked[both(one, other, "of")] || 0) + (asked[both(one, other, "name")] || 0) + (both(one, other, "of") === last ? 1e6 : 0);
+    if (cost < least - 1e-9) { least = cost; found = []; }
+    if (cost < least + 1e-9) found.push([one, other]);
+  }));
+  const chosen = found[Math.floor(Math.random() * found.length)];
+  return chosen && (Math.random() < 0.5 ? chosen : [chosen[1], chosen[0]]);
+}
+
+function ask() {
+  pair ||= nextPair();
+  if (!pair) return;
+  ["first", "second"].forEach((id, index) => { $(id).firstElementChild.src = pair[index].src; });
+  const count = ballot.pairs.length;
+  $("undo").disabled = !count;
+  $("far").textContent = count < data.roughly ? `${several(count, "vote")}. About ${data.roughly} are enough.` : `${several(count, "vote")}, which is enough. Close this and save them.`;
+}
+
+function decide(verdict) {
+  ballot.pairs.push([pair[0].name, pair[1].name, verdict]);
+  keep(); pair = null; ask(); counted();
+}
+
+function undo() {
+  const last = ballot.pairs.pop();
+  if (!last) return;
+  pair = last.slice(0, 2).map((name) => data.cells.find((one) => one.name === name));
+  if (pair.includes(undefined)) pair = null;
+  keep(); ask(); counted();
+}
+
+const keys = { arrowleft: () => decide("left"), arrowright: () => decide("right"), arrowdown: () => decide("tie"), x: () => decide("neither"), u: undo };
+$("blind").addEventListener("keydown", (event) => { const act = keys[plain(event)]; if (act && !event.repeat) { event.preventDefault(); act(); } });
+Object.entries({ first: "left", second: "right", tie: "tie", neither: "neither" }).forEach(([id, verdict]) => $(id).addEventListener("click", () => decide(verdict)));
+$("undo").addEventListener("click", undo);
+$("end").addEventListener("click", () => $("blind").close());
+$("begin").addEventListener("click", () => { ask(); $("blind").showModal(); $("first").focus(); });
+$("begin").hidden = !nextPair();
+
+// --- sending them back ---
+const sent = () => JSON.stringify({ format: "lorabake votes", grid: data.id, voter: ballot.voter, name: ballot.name, stars: ballot.stars, pairs: ballot.pairs });
+$("name").value = ballot.name;
+$("name").addEventListener("input", () => { ballot.name = $("name").value.trim(); keep(); });
+$("save").addEventListener("click", () => {
+  const link = make("a"), address = URL.createObjectURL(new Blob([sent()], { type: "application/json" }));
+  link.href = address; link.download = `votes ${ballot.name.replace(/[^\p{L}\p{N} _-]/gu, "") || "of a friend"}.json`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  $("sent").textContent = "Saved. Send the file back.";
+});
 $("copy").addEventListener("click", async () => {
-  const text = chosen().join("\n");
-  try { await navigator.clipboard.writeText(text); $("votes").textContent = "Copied. Send them back."; } catch { $("votes").textContent = text; }
+  try { await navigator.clipboard.writeText(sent()); $("sent").textContent = "Copied. Send them back."; } catch { $("sent").textContent = "This browser does not let the page copy. Save them instead."; }
 });
 $("title").textContent = data.title;
 draw();

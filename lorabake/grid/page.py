@@ -20,6 +20,7 @@ from PIL import Image
 from lorabake.core.errors import GridError
 from lorabake.core.files import atomic_write_bytes
 from lorabake.grid.board import Board, Spot
+from lorabake.grid.duels import Field, field_of, roughly
 from lorabake.grid.xyz import open_board
 
 PAGE = "grid.html"
@@ -41,20 +42,23 @@ def write_page(folder: Path, errors: Sequence[str] = ()) -> Path:
     pixels = sum(spot.shot.width * spot.shot.height for spot in there)
     shrink = min(1.0, math.sqrt(MAX_PIXELS / pixels))
     told = [*errors, *[""] * (len(board.spots) - len(errors))]
+    field = field_of(board)
     cells = [
-        _cell(folder, spot, shrink, error) for spot, error in zip(board.spots, told, strict=True)
+        {**_cell(folder, spot, shrink, error), **_compared(field, spot)}
+        for spot, error in zip(board.spots, told, strict=True)
     ]
     path = folder / PAGE
-    atomic_write_bytes(path, _filled(_data(folder, board, cells)).encode("utf-8"))
+    atomic_write_bytes(path, _filled(_data(folder, board, field, cells)).encode("utf-8"))
     return path
 
 
-def _data(folder: Path, board: Board, cells: list[dict[str, Any]]) -> dict[str, Any]:
+def _data(folder: Path, board: Board, field: Field, cells: list[dict[str, Any]]) -> dict[str, Any]:
     labels = (board.columns, board.rows, board.sheets)
     names = (*board.axis_names, "", "", "")
     return {
         "id": folder.name,
         "title": board.title,
+        "roughly": roughly(len(field.candidates)),
         "axes": [
             {"name": names[index], "values": list(values)} for index, values in enumerate(labels)
         ],
@@ -76,6 +80,11 @@ def _cell(folder: Path, spot: Spot, shrink: float, error: str) -> dict[str, Any]
     picture.save(data, format="WEBP", quality=QUALITY)
     address = "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode("ascii")
     return {**about, "src": address, "text": text, "error": ""}
+
+
+def _compared(field: Field, spot: Spot) -> dict[str, int | None]:
+    """of: the number of what the picture shows, or None; only pictures of one scene are compared."""
+    return {"of": field.place(spot.name), "scene": field.scene(spot.name)}
 
 
 def _filled(data: dict[str, Any]) -> str:

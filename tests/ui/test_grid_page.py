@@ -12,11 +12,22 @@ CHROMIUM = os.environ.get("LORABAKE_CHROMIUM", "")
 if not CHROMIUM:
     pytest.skip("LORABAKE_CHROMIUM names no browser", allow_module_level=True)
 
+from playwright.sync_api import Page as Tab  # noqa: E402
 from playwright.sync_api import expect  # noqa: E402
 
+from lorabake.grid.ballot import add_friend, friendly_name  # noqa: E402
 from lorabake.grid.page import write_page  # noqa: E402
+from lorabake.grid.votes import standing  # noqa: E402
+from lorabake.grid.xyz import open_board  # noqa: E402
 from tests.grid.test_page import TRICK, make_grid  # noqa: E402
 from tests.ui.browsing import chromium, watched  # noqa: E402
+
+
+def shoot(tab: Tab, folder: str, name: str) -> None:
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        tab.screenshot(path=f"{folder}/grid-{name}-{width}.png")
 
 
 def test_axes_zoom_compare_and_votes(tmp_path: Path) -> None:
@@ -42,12 +53,12 @@ def test_axes_zoom_compare_and_votes(tmp_path: Path) -> None:
         expect(tab.locator("#caption")).to_have_text("Weight: 0.5, Seed: 1, 1girl")
         tab.keyboard.press("ArrowDown")
         expect(tab.locator("#caption")).to_have_text("Weight: 1.0, Seed: 1, 1girl")
-        tab.get_by_role("button", name="☆ Vote").click()
-        expect(tab.locator("#vote")).to_have_text("★ Voted")
+        tab.keyboard.press("s")
+        expect(tab.locator("#vote")).to_have_text("★ Starred (S)")
         tab.get_by_role("button", name="Real size").click()
         expect(tab.locator("#stage")).to_have_class("stage real")
         tab.get_by_role("button", name="Close").click()
-        expect(tab.locator("#votes")).to_have_text("1 vote")
+        expect(tab.locator("#votes")).to_have_text("1 star")
 
         tab.get_by_label("compare").nth(0).check()
         tab.get_by_label("compare").nth(3).check()
@@ -56,11 +67,35 @@ def test_axes_zoom_compare_and_votes(tmp_path: Path) -> None:
         expect(tab.locator("#caption")).to_contain_text("↔")
         tab.get_by_role("button", name="Close").click()
 
-        tab.reload()
-        expect(tab.locator("#votes")).to_have_text("1 vote")
-        assert tab.title() == "Is it ready?"
+        # Two at a time, without a word of what they are: both weights of one seed and prompt.
+        tab.get_by_role("button", name="Which is better?").click()
+        blind = tab.locator("#blind")
+        expect(blind).not_to_contain_text("Weight")
+        for key in ("ArrowLeft", "ArrowRight", "ArrowDown", "u", "x"):
+            tab.keyboard.press(key)
+        blind.locator("#second").click()
+        expect(tab.locator("#far")).to_have_text("4 votes. About 10 are enough.")
         if shots := os.environ.get("LORABAKE_SHOTS"):
-            for width, scheme in ((1280, "light"), (390, "dark")):
-                tab.set_viewport_size({"width": width, "height": 800})
-                tab.emulate_media(color_scheme=scheme)
-                tab.screenshot(path=f"{shots}/grid-page-{width}.png")
+            shoot(tab, shots, "blind")
+        tab.keyboard.press("Escape")
+        expect(tab.locator("#votes")).to_have_text("1 star, 4 votes")
+
+        tab.reload()
+        expect(tab.locator("#votes")).to_have_text("1 star, 4 votes")
+        assert tab.title() == "Is it ready?"
+        tab.get_by_label("Your name").fill(TRICK)
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name="Save my votes").click()
+        expect(tab.locator("#sent")).to_have_text("Saved. Send the file back.")
+        text = download.value.path().read_text(encoding="utf-8")
+        votes, friend, left_out = add_friend(
+            page.parent, text, [spot.name for spot in open_board(page.parent).spots]
+        )
+        assert (friend.name, left_out) == (friendly_name(TRICK[:40]), 0)
+        assert friend.ballot.stars == ("1-01-02.png",)
+        said = [pair.verdict for pair in friend.ballot.pairs]
+        assert said == ["left", "right", "neither", "right"]
+        board = open_board(page.parent)
+        assert standing(board, votes).votes == 4  # each of two pictures that can be compared
+        if shots:
+            shoot(tab, shots, "page")
