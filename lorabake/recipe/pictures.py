@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 from lorabake.core.dataset import Concept, Dataset, DatasetImage
 from lorabake.core.randomness import derive
+from lorabake.core.training_caption import training_caption
 from lorabake.recipe.recipe import Recipe
+from lorabake.recipe.settings import CaptionSettings
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,19 @@ def matched(pictures: Sequence[Picture], wanted: int) -> list[Picture]:
         replace(picture, repeats=picture.repeats + rounds + (place < rest))
         for place, picture in enumerate(taken)
     ]
+
+
+def caption_as_written(lines: Sequence[str], captions: CaptionSettings) -> str:
+    """A picture's caption with everything that varies switched off: for measuring."""
+    rules = replace(
+        captions,
+        shuffle_caption=False,
+        caption_dropout_rate=0.0,
+        caption_dropout_every_n_epochs=0,
+        caption_tag_dropout_rate=0.0,
+        token_warmup_step=0.0,
+    )
+    return training_caption(lines, rules, rng=Random(0))
 
 
 def _pictures(dataset: Dataset) -> Iterator[Picture]:

@@ -7,14 +7,14 @@ can be compared. The four levels are those of sd-scripts' validation (200, 400, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from random import Random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from lorabake.core.training_caption import training_caption
-from lorabake.engine.noise import add_noise, draw_noise, velocity
+from lorabake.engine.fixed_noise import fixed_losses
+from lorabake.engine.noise import draw_noise
+from lorabake.recipe.pictures import caption_as_written
 from lorabake.train.batches import Batch, TrainImage
 
 if TYPE_CHECKING:
@@ -59,35 +59,16 @@ def measure(oven: Oven, batches: Sequence[Batch]) -> Measured:
         latents = oven.middle_latents(batch).to(model.device)  # (B, 4, h, w)
         noise = draw_noise(latents.shape, oven.recipe.general.seed, "validation", batch.number)
         noise = noise.to(model.device)
-        captions = [_as_written(image) for image in batch.images]
+        captions = [caption_as_written(image.lines, image.captions) for image in batch.images]
         pictures += len(captions)
         with oven.autocast():
             conditioning = oven.encode(captions)
             time_ids = oven.time_ids(batch, range(len(captions)))
             for timestep in TIMESTEPS:
                 times = torch.full((len(captions),), timestep)
-                abar = oven.alphas_cumprod[times]
-                noisy = add_noise(latents, noise, abar.to(model.device))
-                predicted = model.predict(noisy, times.to(model.device), conditioning, time_ids)
-                target = (
-                    velocity(latents, noise, abar.to(model.device))
-                    if model.prediction == "v"
-                    else noise
+                each = fixed_losses(
+                    model, latents, noise, times, conditioning, time_ids, oven.alphas_cumprod
                 )
-                each = (predicted.float() - target).square().mean(dim=(1, 2, 3))
                 sums[timestep] += float(each.sum())
     means = tuple(total / pictures for total in sums.values())
     return Measured(sum(means) / len(means), means)
-
-
-def _as_written(image: TrainImage) -> str:
-    """The caption with everything that varies switched off."""
-    rules = replace(
-        image.captions,
-        shuffle_caption=False,
-        caption_dropout_rate=0.0,
-        caption_dropout_every_n_epochs=0,
-        caption_tag_dropout_rate=0.0,
-        token_warmup_step=0.0,
-    )
-    return training_caption(image.lines, rules, rng=Random(0))
