@@ -47,7 +47,7 @@ class AxisKind:
     next; the dearest is changed least often. read: a text to values, as they are shown. put: a
     picture with one value, given the names of the run's files; None for what replaces text.
     bare: labels are the value alone. needle: the value as it stands in a prompt, which a web UI's
-    Prompt S/R searches for.
+    Prompt S/R searches for. example: of its values, and what they do.
     """
 
     name: str
@@ -58,6 +58,7 @@ class AxisKind:
     also: tuple[str, ...] = ()
     bare: bool = False
     needle: Callable[[str], str] = str
+    example: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,7 @@ AXES = (
         _each(lambda known: known.base),
         lambda shot, value, _: replace(shot, base=value),
         ("base", "model", "checkpoint", "checkpoint name"),
+        example="practice, other_model. Its VAE comes with it.",
     ),
     AxisKind(
         EPOCH,
@@ -214,6 +216,7 @@ AXES = (
         lambda text, known: known.files(text),
         lambda shot, value, names: replace(shot, prompt=renamed(shot.prompt, names, value)),
         ("epochs", "lora"),
+        example="7-10, or -10, -09, or other_run:7-10. Empty: all of this run.",
     ),
     AxisKind(
         "Size",
@@ -221,6 +224,7 @@ AXES = (
         0.3,
         _each(lambda known: known.size),
         _put_size,
+        example="832x1216, 1024x1024",
     ),
     AxisKind(
         PROMPT,
@@ -230,6 +234,7 @@ AXES = (
         lambda shot, value, _: replace(shot, prompt=value),
         ("prompts",),
         bare=True,
+        example='One prompt a line, or with commas in quotes: "1girl, smile", "1girl, hat".',
     ),
     AxisKind(
         PROMPT_SR,
@@ -239,6 +244,7 @@ AXES = (
         None,
         ("s/r", "sr"),
         bare=True,
+        example="-10, -09, -08: looks for the first and puts the others in its place.",
     ),
     AxisKind(
         "Clip skip",
@@ -247,6 +253,7 @@ AXES = (
         _whole("clip skips", 1, MAX_CLIP_SKIP),
         lambda shot, value, _: replace(shot, clip_skip=int(value)),
         ("clip_skip",),
+        example="1, 2",
     ),
     AxisKind(
         "Sampler",
@@ -255,6 +262,7 @@ AXES = (
         _samplers,
         lambda shot, value, _: replace(shot, sampler=value),
         ("samplers",),
+        example="Euler a, DDIM",
     ),
     AxisKind(
         "Steps",
@@ -262,6 +270,7 @@ AXES = (
         0.1,
         _whole("steps", 1, MAX_STEPS),
         lambda shot, value, _: replace(shot, steps=int(value)),
+        example="20, 30",
     ),
     AxisKind(
         "CFG scale",
@@ -270,6 +279,7 @@ AXES = (
         _guidance,
         lambda shot, value, _: replace(shot, cfg=float(value)),
         ("cfg",),
+        example="4-8 (+1)",
     ),
     AxisKind(
         WEIGHT,
@@ -280,6 +290,7 @@ AXES = (
             shot, prompt=reweighted(shot.prompt, names, float(value))
         ),
         ("weights",),
+        example="0.5-1.0 (+0.1), or 1.0>, 0.9>, 0.8>",
         needle=lambda value: f"{value}>",
     ),
     AxisKind(
@@ -290,6 +301,7 @@ AXES = (
         lambda shot, value, names: replace(shot, prompt=reblocked(shot.prompt, names, value)),
         ("blocks", "lbw"),
         needle=blocks_text,
+        example='OUTALL, MIDD, OUT05, or "1,0,…" in quotes: 12 or 20 numbers for SDXL, 17 or 26 for SD 1.5',
     ),
     AxisKind(
         "Seed",
@@ -298,6 +310,7 @@ AXES = (
         _seeds,
         lambda shot, value, _: replace(shot, seed=int(value)),
         ("seeds",),
+        example="1-4, or -1 for any",
     ),
 )
 

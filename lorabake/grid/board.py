@@ -9,7 +9,7 @@ from pathlib import Path
 from lorabake.core.run import Run
 from lorabake.grid.job import Base, GridPlan
 from lorabake.grid.shot import Shot
-from lorabake.grid.tags import lora_tag
+from lorabake.grid.tags import lora_tag, lora_uses
 from lorabake.grid.values import join_words, number
 
 
@@ -69,6 +69,48 @@ class Board:
     @property
     def total(self) -> int:
         return len(self.spots)
+
+
+@dataclass(frozen=True)
+class Tasted:
+    """The file of its run that a picture tastes of. why: it is no single one, or none that does
+    anything; then epoch and weight may be None."""
+
+    epoch: int | None = None
+    weight: float | None = None
+    why: str = ""
+
+
+def epochs_of(run: Run) -> dict[str, int]:
+    """The epochs of a run's files, by the name in a tag."""
+    return {checkpoint.path.stem: checkpoint.epoch for checkpoint in run.checkpoints()}
+
+
+def tasted(shot: Shot, epochs: Mapping[str, int]) -> Tasted:
+    """Which epoch a picture was painted with, and how strongly, as its prompt says.
+
+    epochs: of the run's files, by the name in a tag. Other LoRAs may stand beside it.
+    """
+    uses = [use for use in lora_uses(shot.prompt) if use.name in epochs]
+    if not uses:
+        return Tasted(why="No file of this run is in its prompt. Choose another picture.")
+    if len(uses) > 1:
+        return Tasted(
+            why="Its prompt names more than one file of this run. Choose another picture."
+        )
+    use = uses[0]
+    epoch = epochs[use.name]
+    if use.idle:
+        return Tasted(
+            epoch, 0.0, "At weight 0 it is the plain base model's. Choose another picture."
+        )
+    if use.text != use.unet:
+        why = "Its weights for text encoder and U-Net differ; a web UI is told one. Choose another picture."
+        return Tasted(epoch, None, why)
+    if use.blocks is not None or use.ranks is not None:
+        why = "Only a part of its file acts (lbw, dyn); a web UI is told one weight. Choose another picture."
+        return Tasted(epoch, None, why)
+    return Tasted(epoch, use.unet)
 
 
 def board_of(plan: GridPlan, run: Run) -> Board:

@@ -51,12 +51,16 @@ class Library:
                 break
         return list(dict.fromkeys(names))
 
-    def record(self, name: str) -> tuple[str, str]:
-        """Path and hash of a LoRA, the path below the run's folder where it lies there."""
+    def path(self, name: str) -> Path:
+        """Where a LoRA lies; GridError when there is none of this name."""
         path = self.own.get(name) or self.others.get(name) or self._elsewhere.get(name)
         if path is None:
             raise GridError(unknown_name("LoRA", name, tuple(self.own)))
-        home = self.run.folder
+        return path
+
+    def record(self, name: str) -> tuple[str, str]:
+        """Path and hash of a LoRA, the path below the run's folder where it lies there."""
+        path, home = self.path(name), self.run.folder
         return str(path.relative_to(home) if path.is_relative_to(home) else path), hash_of(path)
 
     def _of_run(self, other: str, epochs: str) -> list[str]:
@@ -103,15 +107,16 @@ def hash_of(path: Path) -> str:
 
 
 class Bases:
-    """Base models by name, or by path where a person at a terminal names one."""
+    """Base models by name, or by path where a person at a terminal names one (paths_allowed)."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, paths_allowed: bool = True) -> None:
         self.workspace = workspace
+        self.paths_allowed = paths_allowed
         self.found: dict[str, Path] = {}
 
     def check(self, name: str) -> str:
         """The name that is shown for a model, without folder and ending."""
-        path = resolve_base(self.workspace, name, paths_allowed=True)
+        path = resolve_base(self.workspace, name, paths_allowed=self.paths_allowed)
         shown = path.name.removesuffix(_SUFFIX) if os.sep in name else name.removesuffix(_SUFFIX)
         self.found[shown] = path
         return shown

@@ -29,6 +29,7 @@ from lorabake.engine.families.model import Model
 from lorabake.grid.batches import MOST_TOGETHER, Batch, batches_of, shared
 from lorabake.grid.board import Board, Spot
 from lorabake.grid.cells import CellFiles
+from lorabake.grid.failed import write_errors
 from lorabake.grid.infotext import MadeBy, infotext
 from lorabake.grid.job import Base, base_of, recipe_of, run_of
 from lorabake.grid.painter import Painter, load_base, painters_for, prepare_thread, room_for
@@ -98,6 +99,23 @@ def render_grid(
     return GridResult(sheet, grid.cells(), grid.seconds)
 
 
+def render_board(
+    files: CellFiles,
+    run: Run,
+    *,
+    events: Events,
+    should_stop: Callable[[], bool] = never,
+    model: Model | None = None,
+) -> dict[str, str]:
+    """Paint what is missing of any board, without a sheet; why pictures could not be, by their names.
+
+    model: the run's own base, loaded already; it stays loaded.
+    """
+    rendering = _Rendering(files, run, events, should_stop, model)
+    rendering.run()
+    return rendering.errors
+
+
 class _Rendering:
     """The cells that are missing, shared out among painters.
 
@@ -105,14 +123,21 @@ class _Rendering:
     """
 
     def __init__(
-        self, files: CellFiles, run: Run, events: Events, should_stop: Callable[[], bool]
+        self,
+        files: CellFiles,
+        run: Run,
+        events: Events,
+        should_stop: Callable[[], bool],
+        model: Model | None = None,
     ) -> None:
         self.files = files
         self.board: Board = files.board
         self.baked = run
         self.events = events
         self.should_stop = should_stop
+        self.own = model  # the run's own base, where somebody has loaded it already
         self.errors: dict[str, str] = {}  # by the name of a cell's file
+        self.failing = threading.Lock()
         self.done = files.done
         self.seconds = 0.0
         self.spots = shared(self.board)
@@ -123,6 +148,7 @@ class _Rendering:
 
     def run(self) -> None:
         """One base model after the other."""
+        write_errors(self.files.folder, {})
         missing = [batch for batch in batches_of(self.spots) if self._is_missing(batch)]
         for name in dict.fromkeys(batch.base for batch in missing):
             self._with_base(name, [batch for batch in missing if batch.base == name])
@@ -143,15 +169,17 @@ class _Rendering:
         base = base_of(self.baked)
         if not own:
             base = replace(self.board.bases[name], cache=base.cache)
-        self.events.write("phase", name="load", detail=f"Loading {base.path.name}")
-        try:
-            model = load_base(base, recipe_of(self.baked) if own else None)
-        except LorabakeError as error:
-            if own:
-                raise
-            for batch in batches:
-                self._fail(batch, str(error))
-            return
+        model = self.own if own else None
+        if model is None:
+            self.events.write("phase", name="load", detail=f"Loading {base.path.name}")
+            try:
+                model = load_base(base, recipe_of(self.baked) if own else None)
+            except LorabakeError as error:
+                if own:
+                    raise
+                for batch in batches:
+                    self._fail(batch, str(error))
+                return
         prepare_thread(model)
         self.by = _made_by(base)
         self.batches = deque(batches)
@@ -160,7 +188,8 @@ class _Rendering:
             self._paint_all(painters_for(model, len(batches), self._painter))
         finally:
             self.seconds += time.perf_counter() - started
-            model.free(*list(model.parts))
+            if model is not self.own:
+                model.free(*list(model.parts))
 
     def _painter(self, model: Model) -> Painter:
         return Painter(
@@ -243,10 +272,12 @@ class _Rendering:
         )
 
     def _fail(self, batch: Batch, reason: str) -> None:
-        for painting in batch.paintings:
-            for spot in self.spots[painting]:
-                if not self.files.exists(spot):
-                    self.errors[spot.name] = reason
+        with self.failing:
+            for painting in batch.paintings:
+                for spot in self.spots[painting]:
+                    if not self.files.exists(spot):
+                        self.errors[spot.name] = reason
+            write_errors(self.files.folder, self.errors)
         self.events.write("warning", text=f"{batch.label} was left out: {reason}")
 
     def _note(self, text: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from lorabake.engine.sampler_names import SAMPLER_NAMES
 from lorabake.grid.axes import (
     BLOCKS,
     EPOCH,
+    MAX_CLIP_SKIP,
     MAX_SEED,
     PROMPT,
     PROMPT_SR,
@@ -50,25 +52,31 @@ from lorabake.grid.job import (
 from lorabake.grid.library import Bases, Library
 from lorabake.grid.replace import concerns, replaced
 from lorabake.grid.shot import Shot
-from lorabake.grid.tags import lora_tag, lora_uses, named, without_tags
-from lorabake.grid.values import join_words
+from lorabake.grid.tags import lora_tag, lora_uses, named, renamed, reweighted, without_tags
+from lorabake.grid.values import MAX_WORDS, join_words
 
 XYZ = "xyz.json"
 MAX_PLAN = 4 * MIB
 MAX_MARGIN = 500  # px
+MAX_PROMPT = 4000  # characters
+MAX_AXIS = MAX_WORDS + 100  # characters: an axis's values, which may be whole prompts, and its type
+GUIDE_EPOCHS = 4
+GUIDE_WEIGHTS = "1.0>, 0.9>, 0.8>, 0.7>, 0.6>, 0.5>"
 EACH = "each"
 NO_AXIS = Axis(PROMPT, ("",))
 
 
 @dataclass(frozen=True, kw_only=True)
 class XyzRequest:
-    """X/Y/Z plot, as the command line asks it. x, y, z: `TYPE=VALUES`, or empty."""
+    """X/Y/Z plot, as the form and the command line ask it. x, y, z: `TYPE=VALUES`, or empty."""
 
-    prompt: str = setting("", "Prompt", help="With or without its <lora:…> tag.")
+    prompt: str = setting(
+        "", "Prompt", help="With or without its <lora:…> tag.", longest=MAX_PROMPT
+    )
     negative: str = setting("", "Negative prompt", help="What not to draw.")
-    x: str = setting("", "X", help="For example Prompt S/R=-10, -09, -08.")
-    y: str = setting("", "Y", help="For example weight=0.5-1.0 (+0.1).")
-    z: str = setting("", "Z", help="One sheet for each value, side by side.")
+    x: str = setting("", "X", help="For example Prompt S/R=-10, -09, -08.", longest=MAX_AXIS)
+    y: str = setting("", "Y", help="For example weight=0.5-1.0 (+0.1).", longest=MAX_AXIS)
+    z: str = setting("", "Z", help="One sheet for each value, side by side.", longest=MAX_AXIS)
     seed: int = setting(
         1, "Seed", help="All pictures share it. -1: any.", minimum=-1, maximum=MAX_SEED
     )
@@ -84,12 +92,24 @@ class XyzRequest:
         help="With seed -1: any seed for each picture, not one for all.",
         more=True,
     )
-    steps: int = setting(20, "Steps", minimum=1, maximum=150)
-    cfg: float = setting(5.0, "CFG scale", minimum=1, maximum=30)
-    sampler: str = setting("Euler a", "Sampler", choices=SAMPLER_NAMES)
-    size: str = setting("", "Size", unit="px", help="WIDTHxHEIGHT; empty: as it was trained.")
-    clip_skip: int = setting(0, "Clip skip", help="0: as it was trained.", minimum=0, maximum=12)
-    margin: int = setting(0, "Margin", unit="px", minimum=0, maximum=MAX_MARGIN)
+    steps: int = setting(20, "Steps", minimum=1, maximum=150, more=True)
+    cfg: float = setting(5.0, "CFG scale", minimum=1, maximum=30, more=True)
+    sampler: str = setting("Euler a", "Sampler", choices=SAMPLER_NAMES, more=True)
+    size: str = setting(
+        "", "Size", unit="px", help="WIDTHxHEIGHT; empty: as it was trained.", more=True
+    )
+    clip_skip: int = setting(
+        0, "Clip skip", help="0: as it was trained.", minimum=0, maximum=MAX_CLIP_SKIP, more=True
+    )
+    margin: int = setting(
+        0,
+        "Margin",
+        unit="px",
+        help="Between the cells of the sheet.",
+        minimum=0,
+        maximum=MAX_MARGIN,
+        more=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -119,11 +139,27 @@ def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[P
     bases: finds a base model by its name. folders: where LoRAs of other programs lie. Raises
     GridError with what to change when the request does not fit the run.
     """
+    plan = plan_xyz(run, request, bases, folders)
+    folder = run.grid_dir / _folder_name(plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write_json(folder / XYZ, {"format": 1, **asdict(plan)}, limit=MAX_PLAN)
+    return folder
+
+
+def plan_xyz(
+    run: Run,
+    request: XyzRequest,
+    bases: Bases,
+    folders: Sequence[Path] = (),
+    *,
+    hashed: bool = True,
+) -> XyzPlan:
+    """The same without writing anything. hashed: LoRA files are known by their content, which
+    takes time for large ones of other programs; who only looks can do without."""
     library = Library(run, folders)
-    newest = library.newest
     known = Known(library.files_of, lambda text: _size(run, text), bases.check)
     axes = tuple(_axis(text, letter, known) for text, letter in _asked(request))
-    width, height = size_for(request.size, run, newest)
+    width, height = size_for(request.size, run, library.newest)
     shot = Shot(
         prompt=request.prompt,
         negative=request.negative,
@@ -145,13 +181,36 @@ def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[P
         request.margin,
         vary=_varied(request),
     )  # fmt: skip
+    _require_few(plan)
     shots = _shots(plan)
     warnings = (*_warnings(plan, shots), *_foreign_blocks(run, shots.values()))
-    plan = replace(plan, files=_files_used(shots.values(), library), warnings=warnings)
-    folder = run.grid_dir / _folder_name(plan)
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic_write_json(folder / XYZ, {"format": 1, **asdict(plan)}, limit=MAX_PLAN)
-    return folder
+    return replace(plan, files=_files_used(shots.values(), library, hashed), warnings=warnings)
+
+
+def shots_of(plan: XyzPlan) -> list[Shot]:
+    """What is in its cells, X before Y before Z."""
+    places = product(*(range(len(axis.values)) for axis in reversed(plan.axes)))
+    return [_shot(plan, (x, y, z)) for z, y, x in places]
+
+
+def as_the_guide_does(run: Run, prompt: str) -> dict[str, str]:
+    """Prompt, X and Y for the guide's two questions at once: which epoch, and which weight.
+
+    The prompt asks for the newest file at weight 1.0; X looks for its epoch, Y for its weight.
+    """
+    names = list(Library(run).own)
+    newest = names[-1]
+    if set(named(prompt)) & set(names):
+        prompt = reweighted(renamed(prompt, names, newest), names, 1.0)
+    else:
+        prompt = ", ".join(filter(None, [lora_tag(newest, 1.0), prompt.strip(" ,\n")]))
+    epochs = [f"-{name.rpartition('-')[2]}" for name in reversed(names)][:GUIDE_EPOCHS]
+    return {
+        "prompt": prompt,
+        "x": f"{PROMPT_SR}={join_words(epochs)}",
+        "y": f"{PROMPT_SR}={GUIDE_WEIGHTS}",
+        "z": "",
+    }
 
 
 def read_xyz(folder: Path) -> XyzPlan:
@@ -285,9 +344,20 @@ def _axis(text: str, letter: str, known: Known) -> Axis:
     return read_axis(kind, values, known)
 
 
-def _files_used(shots: Any, library: Library) -> dict[str, tuple[str, str]]:
+def _files_used(
+    shots: Iterable[Shot], library: Library, hashed: bool
+) -> dict[str, tuple[str, str]]:
     used = {use.name for shot in shots for use in lora_uses(shot.prompt) if not use.idle}
+    if not hashed:
+        return {name: (str(library.path(name)), "") for name in sorted(used)}
     return {name: library.record(name) for name in sorted(used)}
+
+
+def _require_few(plan: XyzPlan) -> None:
+    """Before there is anything for each cell."""
+    total = prod(len(axis.values) for axis in plan.axes)
+    if total > MAX_CELLS:
+        raise GridError(f"These are {total} pictures; a sheet holds {MAX_CELLS}. Choose fewer.")
 
 
 def _warnings(plan: XyzPlan, shots: Mapping[tuple[int, int, int], Shot]) -> tuple[str, ...]:
@@ -295,10 +365,6 @@ def _warnings(plan: XyzPlan, shots: Mapping[tuple[int, int, int], Shot]) -> tupl
     kinds = [axis.kind for axis in plan.axes if axis != NO_AXIS]
     if twice := next((kind for kind in kinds if kinds.count(kind) > 1 and kind != PROMPT_SR), None):
         raise GridError(f"Two axes are {twice}. Change one of them.")
-    if len(shots) > MAX_CELLS:
-        raise GridError(
-            f"These are {len(shots)} pictures; a sheet holds {MAX_CELLS}. Choose fewer."
-        )
     for shot in dict.fromkeys(shots.values()):
         weigh(without_tags(shot.prompt))
         weigh(shot.negative)

@@ -16,7 +16,7 @@ from lorabake.core.names import shown
 from lorabake.core.sources import Baked
 from lorabake.core.tags import tag_key
 from lorabake.core.workspace import Project
-from lorabake.grid.job import MAX_CELLS, GridPlan, Row, read_plan
+from lorabake.grid.job import MAX_CELLS
 from lorabake.recipe.advice.captions import trigger_in_front
 from lorabake.recipe.share import (
     CHECKLIST,
@@ -29,7 +29,7 @@ from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import update_settings
 from lorabake.ui.grab_do import folder_rows
 from lorabake.ui.grab_own import added_view
-from lorabake.ui.grids import cell_path
+from lorabake.ui.grids import cell_path, open_grid, spot_of, taste
 from lorabake.ui.place import place
 from lorabake.ui.words import plural
 
@@ -41,19 +41,16 @@ KEPT = "bake_again"  # in project.json
 
 @dataclass(frozen=True)
 class Cell:
-    """A rendered picture of a grid, and who painted it."""
+    """A rendered picture of a grid, and who painted it. label: it in words."""
 
     path: Path
-    row: Row
+    label: str
+    epoch: int
     weight: float
     seed: int
 
-    @property
-    def label(self) -> str:
-        return f"epoch {self.row.epoch} · weight {self.weight:g}"
 
-
-@answered
+@answered("look")
 def lb_again_look(data: dict[str, Any]) -> dict[str, Any]:
     """What baking again with these cells would be: their captions, the folder, the share.
 
@@ -90,7 +87,7 @@ def lb_again_look(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_again(data: dict[str, Any]) -> dict[str, Any]:
     """Take the cells that passed into a concept, as one step.
 
@@ -112,7 +109,7 @@ def lb_again(data: dict[str, Any]) -> dict[str, Any]:
         cell = _cell(data, text(one, "name", limit=300))
         _require_checked(cell, one.get("checked"))
         caption = " ".join(text(one, "caption", limit=MOST_CAPTION).split())
-        notes[cell.path] = Note(caption, Baked(run, cell.row.epoch, cell.weight, cell.seed))
+        notes[cell.path] = Note(caption, Baked(run, cell.epoch, cell.weight, cell.seed))
     try:
         added = add_own(
             place().workspace,
@@ -142,18 +139,11 @@ def _cell(data: dict[str, Any], name: str) -> Cell:
     path = cell_path(where[0], where[1], where[2], name)
     if not path.is_file():
         raise GridError("A picture that was ticked is not rendered yet. Wait for it, or untick it.")
-    plan = read_plan(path.parent)
-    row, weight = _place_in(plan, name)
-    return Cell(path, row, weight, plan.seed)
-
-
-def _place_in(plan: GridPlan, name: str) -> tuple[Row, float]:
-    return next(
-        (row, weight)
-        for row in plan.rows
-        for weight in plan.weights
-        if plan.cell_name(row, weight) == name
-    )
+    opened, spot = open_grid(path.parent), spot_of(path.parent, name)
+    found = taste(path.parent, opened, spot)
+    if found.epoch is None or found.weight is None:
+        raise GridError(f"{opened.label(spot)} cannot be baked again. {found.why}")
+    return Cell(path, opened.label(spot), found.epoch, found.weight, spot.shot.seed)
 
 
 def _row(project: Project, cell: Cell, trigger: str) -> dict[str, Any]:

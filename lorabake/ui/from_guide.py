@@ -207,7 +207,7 @@ _TEXTS: Mapping[str, Callable[[], Sequence[Part]]] = {
         "Try the last few epochs, or all. In a web UI the guide writes a prompt such as "
         "`<lora:hsr_kafka-10:1.0>, solo, 1girl, kafka, sunglasses`, takes X/Y/Z plot with Prompt S/R, and "
         "replaces first the epoch, `-10, -09, -08, -07`, then the weight, `1.0>, 0.9>, 0.8>, 0.7>, 0.6>, 0.5>`. The "
-        "grid here does both at once.",
+        "grid here does both at once; under Any axes (X/Y/Z) these very strings work, filled in by one click.",
         "Ideally a LoRA works at a weight of 1.0; for a first one, about 0.8 is fine. Baking is experimenting: tags "
         "and settings change more often than not.",
     ),

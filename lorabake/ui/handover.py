@@ -34,9 +34,9 @@ LONG = ("notes", "negative", "trigger")
 CHOICES = {"keep": "keep them", "trim": "leave them out"}
 
 
-@answered
+@answered("own")
 def lb_handover(data: dict[str, Any]) -> dict[str, Any]:
-    """{project, run, grid, epoch, weight} → the form as it begins, and the folders to choose from."""
+    """{project, run, grid, picture, epoch, weight} → the form as it begins, and the folders to choose from."""
     suggested = _choice(data).suggested()
     return {
         "fields": [
@@ -57,7 +57,7 @@ def lb_handover(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_handover_folder(data: dict[str, Any]) -> dict[str, Any]:
     """Offer a folder whose path was typed, first of all."""
     typed = text(data, "path", limit=MAX_PATH).strip()
@@ -67,14 +67,14 @@ def lb_handover_folder(data: dict[str, Any]) -> dict[str, Any]:
     return _folders()
 
 
-@answered
+@answered("own")
 def lb_handover_words(data: dict[str, Any]) -> dict[str, Any]:
     """The prompt to paste, and the draft of the model's page, for what the form says now."""
     choice, settings = _choice(data), _settings(data)
     return {"prompt": words.prompt(choice, settings), "card": model_card(choice, settings)}
 
 
-@answered
+@answered("own")
 def lb_hand_over(data: dict[str, Any]) -> dict[str, Any]:
     """Begin to write the files into the chosen folder, which is offered first from now on."""
     choice, settings = _choice(data), _settings(data)
@@ -88,7 +88,7 @@ def lb_hand_over(data: dict[str, Any]) -> dict[str, Any]:
     return {"job": run.name}
 
 
-@answered
+@answered("own")
 def lb_handover_upload(data: dict[str, Any]) -> dict[str, Any]:
     """Begin to bring the files and the model card to Hugging Face. repo: OWNER/NAME."""
     choice, settings = _choice(data), _settings(data)
@@ -104,7 +104,7 @@ def lb_handover_upload(data: dict[str, Any]) -> dict[str, Any]:
     return {"job": job.start(place().workspace, project, asked).name}
 
 
-@answered
+@answered("own")
 def lb_handover_state(data: dict[str, Any]) -> dict[str, Any]:
     """How the writing or uploading stands: {state, text, files, folder, url, said, can_undo}."""
     project = place().project(data.get("project"))
@@ -121,7 +121,7 @@ def lb_handover_state(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_handover_undo(data: dict[str, Any]) -> dict[str, Any]:
     """Move what was written into the project's trash."""
     project = place().project(data.get("project"))
@@ -133,14 +133,14 @@ def lb_handover_undo(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered
+@answered("own")
 def lb_lora_files(data: dict[str, Any]) -> dict[str, Any]:
     """The LoRAs where web UIs look, to choose one to look into."""
     place().project(data.get("project"))
     return {"files": [[str(path), label] for path, label in lora_files(place().workspace)]}
 
 
-@answered
+@answered("own")
 def lb_look_into(data: dict[str, Any]) -> dict[str, Any]:
     """Begin to look into a file of the list, or into one that was uploaded (batch)."""
     project = place().project(data.get("project"))
@@ -155,7 +155,7 @@ def lb_look_into(data: dict[str, Any]) -> dict[str, Any]:
     return {"job": job.start_look(project, here[0]).name}
 
 
-@answered
+@answered("own")
 def lb_looked_into(data: dict[str, Any]) -> dict[str, Any]:
     """{state, text, name, facts, tags, more_tags, warnings}; an uploaded file goes when it is over."""
     project = place().project(data.get("project"))
@@ -188,7 +188,8 @@ def _choice(data: dict[str, Any]) -> Choice:
     epoch, weight = data.get("epoch"), data.get("weight")
     if type(epoch) is not int or isinstance(weight, bool) or not isinstance(weight, int | float):
         raise GridError("Choose a picture of the grid first.")
-    return choose(run, epoch, float(weight), text(data, "grid", limit=200))
+    grid, picture = text(data, "grid", limit=200), text(data, "picture", limit=300)
+    return choose(run, epoch, float(weight), grid, picture)
 
 
 def _settings(data: dict[str, Any]) -> HandoverSettings:

@@ -1,8 +1,8 @@
-"""Is it ready?: the same prompt for several epochs and weights, side by side."""
+"""Is it ready?: the same prompt for several epochs and weights, or anything else, side by side."""
 
 from __future__ import annotations
 
-from lorabake.ui import again, bakes, grab_do, grids, handover
+from lorabake.ui import again, bakes, grab_do, grid_request, grids, handover
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
@@ -15,15 +15,28 @@ GUIDE = (
     "but it is okay if it works best around 0.8."
 )
 
-SCRIPTS = ("again_review", "again", "handover", "lora_look")
+SCRIPTS = (
+    "again_review",
+    "again",
+    "handover",
+    "lora_look",
+    "ready_axes",
+    "ready_request",
+    "ready_table",
+    "ready_large",
+    "ready_board",
+)
 
 
 def build(desk: Desk) -> None:
     calls = (
-        grids.lb_ready,
-        grids.lb_count,
-        grids.lb_render,
+        grid_request.lb_ready,
+        grid_request.lb_count,
+        grid_request.lb_render,
+        grid_request.lb_as_guide,
         grids.lb_grid,
+        grids.lb_grid_retry,
+        grids.lb_grid_page,
         bakes.lb_stop,
         bakes.lb_resume,
         again.lb_again_look,

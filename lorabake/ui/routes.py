@@ -73,6 +73,25 @@ async def sheet(request: Request) -> Response:
     )
 
 
+async def sub_sheet(request: Request) -> Response:
+    """The sheet of one value of Z alone."""
+    return await _file(
+        lambda: grids.sub_sheet_path(**request.path_params), "image/png", cache="no-cache"
+    )
+
+
+async def grid_page(request: Request) -> Response:
+    """The page for a friend as a download: it would be another page's script under this address."""
+    run, grid = request.path_params["run"], request.path_params["grid"]
+    answer = await _file(
+        lambda: grids.page_path(**request.path_params), "text/html", cache="no-store"
+    )
+    if answer.status_code == 200:
+        name = quote(f"{run} {grid}.html")
+        answer.headers["content-disposition"] = f"attachment; filename*=utf-8''{name}"
+    return answer
+
+
 async def sample(request: Request) -> Response:
     """One picture that was drawn while it baked. A resumed bake may draw it again."""
     return await _file(
@@ -195,6 +214,8 @@ def routes() -> list[Route]:
         route("look", "/lorabake/cell/{project}/{run}/{grid}/{name}", cell),
         route("look", "/lorabake/small-cell/{project}/{run}/{grid}/{name}", small_cell),
         route("look", "/lorabake/sheet/{project}/{run}/{grid}", sheet),
+        route("look", "/lorabake/sheet/{project}/{run}/{grid}/{z:int}", sub_sheet),
+        route("look", "/lorabake/grid-page/{project}/{run}/{grid}", grid_page),
         route("look", "/lorabake/sample/{project}/{run}/{name}", sample),
         route("look", "/lorabake/small-sample/{project}/{run}/{name}", small_sample),
         # A board is asked for these, which is what a network is needed for.

@@ -23,6 +23,7 @@ from lorabake.engine.sample import sample
 from lorabake.grid import painter
 from lorabake.grid.batches import batches_of, shared
 from lorabake.grid.cells import to_image
+from lorabake.grid.failed import read_errors
 from lorabake.grid.job import GridRequest, base_of, prepare_grid
 from lorabake.grid.library import Bases
 from lorabake.grid.render import GridResult, render_grid
@@ -191,6 +192,21 @@ def test_a_killed_grid_ends_in_the_same_bytes(
     assert 1 < len(list(folder.glob("?-*.png"))) < 10
     go(folder)
     assert {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))} == whole
+
+
+def test_why_a_picture_failed_is_kept_until_it_comes(run: Run, bases: Bases) -> None:
+    """Also when the process that rendered is long gone."""
+    path = run.folder / "tiny-02.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(b"<html>login</html>")
+    folder = ask(run, bases, x="Prompt S/R=-03, -02", y="seed=1, 2")
+    assert sum(cell.path is not None for cell in go(folder).cells) == 2
+    kept = read_errors(folder)
+    assert kept.keys() == {"1-01-02.png", "1-02-02.png"}
+    assert all("web page" in reason for reason in kept.values())
+    path.write_bytes(whole)
+    assert all(cell.path for cell in go(folder).cells)
+    assert read_errors(folder) == {}
 
 
 def test_a_text_is_encoded_once(run: Run, bases: Bases, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,10 +80,10 @@ def _use(choice: Choice, settings: HandoverSettings, notes: Mapping[str, str]) -
 def _pictures(choice: Choice, settings: HandoverSettings) -> str:
     if choice.cell is None:
         return ""
-    plan = choice.cell.plan
+    shot = choice.cell.shot
     facts = (
-        f"{plan.width} × {plan.height} px, seed {plan.seed}, {plan.steps} steps, "
-        f"CFG scale {plan.cfg:g}, {plan.sampler}"
+        f"{shot.width} × {shot.height} px, seed {shot.seed}, {shot.steps} steps, "
+        f"CFG scale {shot.cfg:g}, {shot.sampler}"
     )
     address = re.sub(
         r"[^\w.~-]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), settings.name

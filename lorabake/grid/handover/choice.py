@@ -12,19 +12,31 @@ from lorabake.core.errors import GridError, LorabakeError
 from lorabake.core.names import slug
 from lorabake.core.run import Run
 from lorabake.engine.lora_file import read_metadata
+from lorabake.grid.board import Tasted, epochs_of, tasted
 from lorabake.grid.handover.settings import HandoverSettings
-from lorabake.grid.job import PLAN, GridPlan, Row, read_plan
+from lorabake.grid.job import PLAN
+from lorabake.grid.shot import Shot
+from lorabake.grid.tags import named
+from lorabake.grid.xyz import XYZ, open_board
 
 _FOLDER = re.compile(r"\d+_(.+)", re.S)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A rendered picture and how it was asked for."""
+    """A rendered picture and what is in it. name, lora_hash: of the run's file, as a prompt has it."""
 
     picture: Path
-    plan: GridPlan
-    row: Row
+    shot: Shot
+    name: str
+    lora_hash: str
+
+    @property
+    def prompt(self) -> str:
+        """Without the tag of the file; those of other LoRAs stay."""
+        tag = rf"<(?:lora|lyco):\s*{re.escape(self.name)}\s*(?::[^<>]*)?>"
+        rest = re.sub(tag, "", self.shot.prompt, flags=re.I)
+        return re.sub(r"(?:^|(?<=,))\s*,", "", rest).strip().strip(",").strip()
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Choice:
             name=slug(base, otherwise="lora"),
             weight=self.weight or 1.0,
             trigger=self.trigger[:2000],
-            negative=self.cell.plan.negative if self.cell else "",
+            negative=self.cell.shot.negative if self.cell else "",
             notes=self.told()[:2000],
         )
 
@@ -65,10 +77,11 @@ class Choice:
         )
 
 
-def choose(run: Run, epoch: int, weight: float, grid: str = "") -> Choice:
-    """The file of an epoch and the newest picture of it at this weight; grid: only from this one.
+def choose(run: Run, epoch: int, weight: float, grid: str = "", picture: str = "") -> Choice:
+    """The file of an epoch and the newest picture of it at this weight.
 
-    Raises GridError when there is no such file, or at weight 0, where it does nothing.
+    grid: only from this one; picture: only this one of it. Raises GridError when there is no such
+    file, or at weight 0, where it does nothing.
     """
     files = {checkpoint.epoch: checkpoint.path for checkpoint in run.checkpoints()}
     if epoch not in files:
@@ -78,7 +91,7 @@ def choose(run: Run, epoch: int, weight: float, grid: str = "") -> Choice:
         raise GridError(
             "At weight 0 the picture is the plain base model's. Choose one with a weight above 0."
         )
-    cell = _cell(run, files[epoch].name, weight, grid)
+    cell = _cell(run, epoch, weight, grid, picture)
     return Choice(run, epoch, weight, files[epoch], read_metadata(files[epoch]), cell)
 
 
@@ -99,19 +112,25 @@ def folders_of(metadata: Mapping[str, str], *, trained: str) -> dict[str, tuple[
     return found
 
 
-def _cell(run: Run, file: str, weight: float, grid: str) -> Cell | None:
+def _cell(run: Run, epoch: int, weight: float, grid: str, picture: str) -> Cell | None:
+    epochs = epochs_of(run)
     for folder in _grids(run):
         if grid and folder.name != grid:
             continue
         try:
-            plan = read_plan(folder)
+            board = open_board(folder)
         except LorabakeError:
             continue  # a damaged one hides none of the others
-        for row in plan.rows:
-            if row.file == file and weight in plan.weights:
-                picture = folder / plan.cell_name(row, weight)
-                if picture.is_file():
-                    return Cell(picture, plan, row)
+        for spot in board.spots:
+            if picture and spot.name != picture:
+                continue
+            if not picture and (spot.shot.base or len(named(spot.shot.prompt)) > 1):
+                continue  # it shows more than this file
+            if tasted(spot.shot, epochs) != Tasted(epoch, weight):
+                continue
+            name = next(name for name in named(spot.shot.prompt) if name in epochs)
+            if (folder / spot.name).is_file():
+                return Cell(folder / spot.name, spot.shot, name, board.files[name].lora_hash)
     return None
 
 
@@ -119,5 +138,6 @@ def _grids(run: Run) -> list[Path]:
     """The newest first."""
     if not run.grid_dir.is_dir():
         return []
-    found = [path for path in run.grid_dir.iterdir() if (path / PLAN).is_file()]
-    return sorted(found, key=lambda path: (path / PLAN).stat().st_mtime, reverse=True)
+    plans = [path / name for path in run.grid_dir.iterdir() for name in (PLAN, XYZ)]
+    found = [path for path in plans if path.is_file()]
+    return [path.parent for path in sorted(found, key=lambda path: path.stat().st_mtime)][::-1]

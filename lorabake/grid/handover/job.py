@@ -74,6 +74,7 @@ def start(workspace: Workspace, project: Project, asked: Asked) -> Run:
         "project": project.name,
         "run": asked.choice.run.name,
         "grid": asked.choice.cell.picture.parent.name if asked.choice.cell else "",
+        "picture": asked.choice.cell.picture.name if asked.choice.cell else "",
         "epoch": asked.choice.epoch,
         "weight": asked.choice.weight,
         "settings": to_mapping(asked.settings),
@@ -119,12 +120,13 @@ def read_asked(folder: Path) -> Asked:
         workspace = Workspace(Path(record["workspace"]))
         run = workspace.project(record["project"]).run(record["run"])
         epoch, weight, grid = int(record["epoch"]), float(record["weight"]), str(record["grid"])
+        picture = str(record.get("picture", ""))
         settings = from_mapping(HandoverSettings, record["settings"])
         target = Path(record["folder"])
         upload, private = str(record["upload"]), bool(record["private"])
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise GridError(f"{RECORD} is damaged ({error}). Press the button again.") from error
-    return Asked(choose(run, epoch, weight, grid), settings, target, upload, private)
+    return Asked(choose(run, epoch, weight, grid, picture), settings, target, upload, private)
 
 
 def read_state(project: Project, name: str) -> State:

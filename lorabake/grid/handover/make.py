@@ -216,7 +216,7 @@ def _beside(
     if choice.cell:
         changed = made.error or model_hash(made.path) != model_hash(choice.file)
         picture = room / "made.png"
-        _preview(choice, name, "" if changed else choice.cell.row.lora_hash, picture)
+        _preview(choice, name, "" if changed else choice.cell.lora_hash, picture)
         files[f"{name}.png"] = picture
     if card:
         text = room / "made.md"
@@ -237,7 +237,7 @@ def _preview(choice: Choice, name: str, lora_hash: str, path: Path) -> None:
         ) from error
     text = str(picture.info.get("parameters", ""))
     notes = PngImagePlugin.PngInfo()
-    notes.add_text("parameters", words.preview_text(text, choice.cell.row.name, name, lora_hash))
+    notes.add_text("parameters", words.preview_text(text, choice.cell.name, name, lora_hash))
     with atomic_writer(path) as temporary:
         picture.save(temporary, format="PNG", pnginfo=notes)
 

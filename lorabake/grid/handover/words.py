@@ -42,7 +42,7 @@ def sd_version(metadata: Mapping[str, str]) -> str:
 
 def prompt(choice: Choice, settings: HandoverSettings) -> str:
     """To paste into a web UI: the LoRA, the trigger words, and what the chosen cell shows."""
-    shown = choice.cell.plan.prompt if choice.cell else ""
+    shown = choice.cell.prompt if choice.cell else ""
     there = {tag_key(tag) for tag in shown.split(",")}
     missing = [
         tag.strip()

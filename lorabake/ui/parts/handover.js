@@ -1,7 +1,7 @@
 /**
  * "Use this one": the chosen cell's file goes to the web UI, with its sidecar and preview.
  *
- * where(): { project, run, grid, epoch, weight } of the chosen cell; label(): it in words.
+ * where(): { project, run, grid, picture, epoch, weight } of the chosen cell; label(): it in words.
  * buttons(): a row for the large view and one for the board; onOpen(): the panel opens.
  */
 function makeHandover({ server, where, label, onOpen = () => {} }) {
@@ -157,10 +157,10 @@ function makeHandover({ server, where, label, onOpen = () => {} }) {
 
   return {
     root, inLarge,
-    /** Another cell is chosen. there: it is rendered, with a weight above 0. */
-    chosen(there) {
+    /** Another cell is chosen. there: it can be used; why: what keeps it from that. */
+    chosen(there, why = "") {
       for (const one of [bar, inLarge]) for (const node of one.querySelectorAll("button")) node.disabled = !there;
-      if (!bar.querySelector("span").textContent.startsWith("✓")) name(label(), "");
+      if (!bar.querySelector("span").textContent.startsWith("✓")) name(why ? `${label()}: ${why}` : label(), why);
       if (!panel.hidden && there) fill();
     },
     /** Another grid or project: nothing is asked any more. */

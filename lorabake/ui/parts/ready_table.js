@@ -1,0 +1,138 @@
+/**
+ * The table of a grid: X across, Y down, one sheet of Z at a time. It fills itself as pictures come.
+ *
+ * address(name, kind): of a picture; open(cell): it is to be seen large; focused(cell): another one is
+ * chosen; ticked(names): of the cells that are ticked; inCell(cell): nodes that lie over a picture.
+ */
+function makeGridTable({ address, open, focused, ticked, inCell }) {
+  const FEW = 6; // sheets that are buttons side by side
+  let view = null, drawn = "", focus = [0, 0, 0];
+  const marks = new Set(); // names of ticked cells
+  const sheets = h("div.lb-sheets", { role: "group", hidden: true });
+  const frame = h("div.lb-grid-frame", { tabindex: "-1" });
+  const root = h("div.lb-sheets-and-grid", {}, sheets, frame);
+
+  const cellAt = (x, y, z = focus[2]) => view.cells[(z * view.rows.length + y) * view.columns.length + x];
+  const current = () => cellAt(...focus);
+  const canTick = (cell) => cell.state === "done" && cell.epoch !== null && cell.weight !== null;
+  const nodeAt = (x, y) => frame.querySelector(`[data-at="${x}-${y}"]`);
+  const told = (cell) => (cell.state === "failed" ? `${cell.label}: could not be rendered` : cell.label);
+
+  // --- drawing ---------------------------------------------------------------------------------
+  function draw(now) {
+    view = now;
+    const key = [view.name, view.columns.length, view.rows.length].join("/");
+    if (key !== drawn.split("|")[0]) { focus = [0, 0, 0]; marks.clear(); }
+    if (`${key}|${focus[2]}` !== drawn) { drawn = `${key}|${focus[2]}`; drawSheets(); drawFrame(); }
+    view.rows.forEach((_, y) => view.columns.forEach((_, x) => fill(cellAt(x, y))));
+    ring();
+  }
+
+  function head(tag, scope, text) {
+    return h(tag, { scope, title: text }, h("span.lb-grid-label", { text }));
+  }
+
+  function drawFrame() {
+    const [w, t] = view.shape;
+    replace(frame, h("table.lb-cells", { style: `--shape:${w}/${t};--columns:${view.columns.length}` },
+      h("thead", {}, h("tr", {}, h("td", { "aria-label": view.axis_names.slice(0, 2).filter(Boolean).join(" and ") }), ...view.columns.map((text) => head("th", "col", text)))),
+      h("tbody", {}, ...view.rows.map((text, y) => h("tr", {}, head("th", "row", text), ...view.columns.map((_, x) => place(x, y)))))));
+    frame.classList.toggle("lb-no-rows", !view.rows.some(Boolean));
+  }
+
+  function place(x, y) {
+    const cell = cellAt(x, y);
+    return h("td", {},
+      h("button.lb-grid-cell", { type: "button", "data-at": `${x}-${y}`, onclick: () => { choose([x, y, focus[2]]); const now = current(); if (now.state !== "waiting") open(now); } }),
+      h("label.lb-tick", { hidden: true, title: "Tick to bake again with it (T)" }, h("input", { type: "checkbox", tabindex: "-1", "data-tick": cell.name, "aria-label": `Tick ${cell.label}`, onchange: () => tick(cellAt(x, y)) })),
+      h("div.lb-cell-extra", {}, ...inCell(cell)));
+  }
+
+  function fill(cell) {
+    const node = nodeAt(cell.at[0], cell.at[1]);
+    if (node.dataset.state !== cell.state) {
+      node.dataset.state = cell.state;
+      node.setAttribute("aria-label", told(cell));
+      replace(node,
+        cell.state === "done" && h("img", { src: address(cell.name, "small-cell"), alt: cell.label, loading: "lazy", decoding: "async" }),
+        cell.state === "failed" && h("span.lb-cell-failed", { title: cell.error }, h("b", { text: "Could not be rendered" }), h("span", { text: cell.error })));
+    }
+    node.setAttribute("aria-description", marks.has(cell.name) ? "ticked" : "");
+    node.nextSibling.hidden = !canTick(cell);
+    node.nextSibling.firstChild.checked = marks.has(cell.name);
+    node.parentNode.classList.toggle("lb-ticked", marks.has(cell.name));
+  }
+
+  /** One button for each sheet of Z, or a list when they are many. */
+  function drawSheets() {
+    const many = view.sheets.length;
+    sheets.hidden = many < 2;
+    sheets.setAttribute("aria-label", view.axis_names[2] || "Z");
+    if (many < 2) { replace(sheets); return; }
+    const turn = (z) => { choose([focus[0], focus[1], z]); };
+    if (many <= FEW) {
+      replace(sheets, ...view.sheets.map((text, z) => h("button.lb-quiet", { type: "button", title: text, "aria-pressed": String(z === focus[2]), onclick: () => { turn(z); sheets.children[z]?.focus(); } }, h("span.lb-grid-label", { text }))));
+      return;
+    }
+    const list = h("select.lb-select", { "aria-label": view.axis_names[2], onchange: () => { turn(Number(list.value)); sheets.querySelector("select").focus(); } },
+      ...view.sheets.map((text, z) => h("option", { value: String(z), text })));
+    list.value = String(focus[2]);
+    replace(sheets, h("label.lb-field.lb-grow", {}, h("span", { text: `${view.axis_names[2]} (${focus[2] + 1} of ${many})` }), list));
+  }
+
+  // --- choosing --------------------------------------------------------------------------------
+  function choose(at) {
+    const last = [view.columns, view.rows, view.sheets].map((side) => side.length - 1);
+    const turned = at[2] !== focus[2], held = frame.contains(document.activeElement);
+    focus = at.map((place, axis) => Math.min(last[axis], Math.max(0, place)));
+    if (turned) { draw(view); if (held) hold(); } else ring();
+  }
+
+  const move = (dx, dy, dz = 0) => choose([focus[0] + dx, focus[1] + dy, focus[2] + dz]);
+  const hold = () => nodeAt(focus[0], focus[1])?.focus();
+
+  function ring() {
+    const here = nodeAt(focus[0], focus[1]);
+    for (const node of frame.querySelectorAll("[data-at]")) {
+      node.classList.toggle("lb-ringed", node === here);
+      node.tabIndex = node === here ? 0 : -1;
+    }
+    focused(current());
+  }
+
+  /** Take a cell for baking again, or leave it. */
+  function tick(cell) {
+    if (!canTick(cell)) return;
+    if (!marks.delete(cell.name)) marks.add(cell.name);
+    marked();
+  }
+  function marked() {
+    view.rows.forEach((_, y) => view.columns.forEach((_, x) => fill(cellAt(x, y))));
+    ticked(view.cells.map((cell) => cell.name).filter((name) => marks.has(name)));
+  }
+
+
+  const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], PageUp: [0, 0, -1], PageDown: [0, 0, 1] };
+  /** Walk and tick by keys; true when the key was one of them. */
+  function key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    const step = STEPS[event.key];
+    if (step && (step.length < 3 || view.sheets.length > 1)) move(...step);
+    else if (event.key.toLowerCase() === "t") tick(current());
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+  frame.addEventListener("keydown", (event) => { if (view && key(event) && event.key.toLowerCase() !== "t") hold(); });
+  frame.addEventListener("focusin", ({ target }) => {
+    const cell = target.closest("td")?.querySelector("[data-at]");
+    if (cell) { focus = [...cell.dataset.at.split("-").map(Number), focus[2]]; ring(); }
+  });
+
+  return {
+    root, draw, key, move, hold, tick, canTick, cellAt, current,
+    isTicked: (cell) => marks.has(cell.name),
+    untick(names) { for (const name of names) marks.delete(name); if (view) marked(); },
+    clear() { view = null; drawn = ""; focus = [0, 0, 0]; marks.clear(); replace(frame); },
+  };
+}
