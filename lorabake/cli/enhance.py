@@ -20,57 +20,67 @@ _SHOWN = 20  # pictures in the answer for a person
 WHICH = ("all", "needed")
 
 
+Folder = Annotated[Path, typer.Argument(metavar="DIR")]
+Upscaler = Annotated[
+    str | None,
+    typer.Option(
+        "--upscaler",
+        metavar="FILE|NAME|lanczos|off",
+        help="A .pth or .safetensors that spandrel reads. Default: lanczos, or off with --contrast alone.",
+    ),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        "--scale",
+        help="So many times as large; 1 keeps the size. Default: as its bucket needs.",
+    ),
+]
+Resolution = Annotated[
+    int, typer.Option("--resolution", help="Of the buckets, px.", min=64, max=4096)
+]
+Strength = Annotated[
+    float | None, typer.Option("--strength", help="How much of the model: 0 to 1.")
+]
+Alpha = Annotated[str | None, typer.Option("--alpha", help="Transparent areas: keep or white.")]
+Contrast = Annotated[
+    bool, typer.Option("--contrast", help="Mend washed-out contrast, as of old screencaps.")
+]
+Gamma = Annotated[float | None, typer.Option("--gamma", help="With --contrast.")]
+Curve = Annotated[float | None, typer.Option("--curve", help="S-curve, with --contrast: 0 to 1.")]
+Saturation = Annotated[
+    float | None, typer.Option("--saturation", help="With --contrast; 1 changes nothing.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as clip=0.5."),
+]
+Which = Annotated[
+    str | None,
+    typer.Option(
+        "--which",
+        help="all, or those needed: too small or blurred. Default: all with --scale or "
+        "--contrast, else needed.",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+
 @app.command()
 def enhance(
-    folder: Annotated[Path, typer.Argument(metavar="DIR")],
-    upscaler: Annotated[
-        str | None,
-        typer.Option(
-            "--upscaler",
-            metavar="FILE|NAME|lanczos|off",
-            help="A .pth or .safetensors that spandrel reads. Default: lanczos, or off with --contrast alone.",
-        ),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            "--scale",
-            help="So many times as large; 1 keeps the size. Default: as its bucket needs.",
-        ),
-    ] = None,
-    resolution: Annotated[
-        int,
-        typer.Option("--resolution", help="Of the buckets, px.", min=64, max=4096),
-    ] = 1024,
-    strength: Annotated[
-        float | None, typer.Option("--strength", help="How much of the model: 0 to 1.")
-    ] = None,
-    alpha: Annotated[
-        str | None, typer.Option("--alpha", help="Transparent areas: keep or white.")
-    ] = None,
-    contrast: Annotated[
-        bool, typer.Option("--contrast", help="Mend washed-out contrast, as of old screencaps.")
-    ] = False,
-    gamma: Annotated[float | None, typer.Option("--gamma", help="With --contrast.")] = None,
-    curve: Annotated[
-        float | None, typer.Option("--curve", help="S-curve, with --contrast: 0 to 1.")
-    ] = None,
-    saturation: Annotated[
-        float | None, typer.Option("--saturation", help="With --contrast; 1 changes nothing.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as clip=0.5."),
-    ] = None,
-    which: Annotated[
-        str | None,
-        typer.Option(
-            "--which",
-            help="all, or those needed: too small or blurred. Default: all with --scale or "
-            "--contrast, else needed.",
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    folder: Folder,
+    upscaler: Upscaler = None,
+    scale: Scale = None,
+    resolution: Resolution = 1024,
+    strength: Strength = None,
+    alpha: Alpha = None,
+    contrast: Contrast = False,
+    gamma: Gamma = None,
+    curve: Curve = None,
+    saturation: Saturation = None,
+    changes: Set = None,
+    which: Which = None,
+    device: Device = "auto",
     workspace: WorkspaceDir = None,
     as_json: AsJson = False,
 ) -> None:
