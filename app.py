@@ -1,4 +1,4 @@
-"""Start the page:  python app.py [--port N] [--no-browser] [--workspace DIR]"""
+"""Start the page:  python app.py [--port N] [--no-browser] [--workspace DIR] [--share]"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="where to listen; the next free one is taken")
     parser.add_argument("--no-browser", action="store_true", help="do not open a tab")
     parser.add_argument("--workspace", type=Path, help="folder of projects, models and runs")
+    parser.add_argument("--share", action="store_true", help="make a link for a friend who helps")
     options = parser.parse_args()
 
     from lorabake.core.errors import LorabakeError
@@ -26,7 +27,7 @@ def main() -> None:
     with without_stub_files():
         from lorabake.ui.serve import serve
 
-    serve(workspace, port=options.port, browser=not options.no_browser)
+    serve(workspace, port=options.port, browser=not options.no_browser, share=options.share)
 
 
 if __name__ == "__main__":

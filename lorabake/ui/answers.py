@@ -26,7 +26,8 @@ def answered(
     the owner is asked when a helper proposes it.
     """
     if callable(right):  # nothing declared yet: the owner's alone
-        return answered("own")(right)
+        undeclared: Any = answered("own")(right)
+        return undeclared
     assert right in RIGHTS, right
     assert right != "start" or what, "say what is proposed"
 
@@ -54,8 +55,8 @@ def answered(
             return answer
 
         # Gradio looks at the signature for arguments of its own; ours has one, whatever was wrapped.
-        del call.__wrapped__  # type: ignore[attr-defined]
-        call.needs = right
+        del call.__wrapped__
+        call.needs = right  # type: ignore[attr-defined]
         return call
 
     return decorate

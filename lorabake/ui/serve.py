@@ -14,12 +14,15 @@ from starlette.middleware import Middleware
 
 from lorabake.core import jobs
 from lorabake.core.files import atomic_write_json
+from lorabake.core.limits import choose_mode
 from lorabake.core.workspace import Workspace
 from lorabake.ui.environment import free_port
 from lorabake.ui.guard import Guard
+from lorabake.ui.link import Link
 from lorabake.ui.parts import head
 from lorabake.ui.place import open_place
 from lorabake.ui.routes import routes
+from lorabake.ui.sharing import USUAL_HOURS, MakeTunnel, Sharing, open_sharing
 from lorabake.ui.shell import build_page
 from lorabake.ui.theme import make_theme, tokens_css
 
@@ -29,25 +32,50 @@ TRIES = 5
 COLLECT = (50_000, 20, 10)
 
 
-def serve(workspace: Workspace, *, port: int | None = None, browser: bool = True) -> None:
-    """Serve until Ctrl+C; the queue's jobs are processes of their own and go on."""
+def serve(
+    workspace: Workspace,
+    *,
+    port: int | None = None,
+    browser: bool = True,
+    share: bool = False,
+    tunnel: MakeTunnel | None = None,
+) -> None:
+    """Serve until Ctrl+C; the queue's jobs are processes of their own and go on.
+
+    share: make a link for remote help at once. tunnel: how; None for the usual way.
+    """
+    choose_mode("local")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     gc.set_threshold(*COLLECT)
     open_place(workspace)
     jobs.ensure_runner(workspace, at_start=True)
     page = build_page()
     address = launch(page, port)
+    links = open_sharing(Sharing(page.app, workspace.cache_dir / "link", tunnel))
     taken = int(address.rsplit(":", 1)[1].rstrip("/"))
     atomic_write_json(workspace.server_file, {"port": taken, "pid": os.getpid()})
     sys.stdout.write(f"lorabake is open at {address}  (Ctrl+C closes the page; a bake goes on)\n")
     sys.stdout.flush()
+    if share:
+        sys.stdout.write("Making a link for remote help …\n")
+        links.start(USUAL_HOURS, _tell)
     if browser:
         webbrowser.open(address)
     try:
         page.block_thread()
         raise SystemExit(130)  # it only returns after Ctrl+C, which Gradio keeps to itself
     finally:
+        links.close()
         workspace.server_file.unlink(missing_ok=True)
+
+
+def _tell(link: Link) -> None:
+    """For who started with --share; the page's "Let a friend help" says it, too."""
+    sys.stdout.write(
+        f"Your friend opens {link.url} and enters this code, which works once: "
+        f"{link.new_code('helper')}\n"
+    )
+    sys.stdout.flush()
 
 
 def launch(page: gr.Blocks, port: int | None = None) -> str:

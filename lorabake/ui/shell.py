@@ -18,6 +18,7 @@ from lorabake.ui import (
     duplicates,
     editor,
     grabber,
+    helping,
     improving,
     oven,
     processing,
@@ -78,6 +79,7 @@ def build_page() -> Any:
                 elem_id="lb-project-switcher",
             )
             part("header")
+        friends = part("helping", "", calls=helping.CALLS, elem_id="lb-helping")
         heartbeat = part("next", "", calls=(lb_pulse,), elem_id="lb-next")
         desk = Desk(switcher, signal("dataset"), signal("runs"))
         for section in SECTIONS:
@@ -90,7 +92,7 @@ def build_page() -> Any:
                     apply_default_css=False,
                 )
                 section.build(desk)
-        switcher.change(name_or_nothing, switcher, heartbeat, show_progress="hidden")
+        switcher.change(names_or_nothing, switcher, [heartbeat, friends], show_progress="hidden")
         page.load(first_project, desk.dataset, switcher, js=RECALL, show_progress="hidden")
     page.queue(api_open=False, max_size=200, default_concurrency_limit=4)
     open_events(page)
@@ -98,8 +100,9 @@ def build_page() -> Any:
 
 
 @needs("look")
-def name_or_nothing(name: str | None) -> str:
-    return name or ""
+def names_or_nothing(name: str | None) -> tuple[str, str]:
+    """The project's name for the parts that are about all of the page."""
+    return name or "", name or ""
 
 
 @needs("look")

@@ -65,14 +65,16 @@ class Page:
             self.process.wait()
 
 
-def start_page(workspace: Path, *, port: int | None = None, **environment: str) -> Page:
-    """Start app.py and wait until it answers.
+def start_page(
+    workspace: Path, *, port: int | None = None, program: Path = ROOT / "app.py", **environment: str
+) -> Page:
+    """Start app.py (or a program that does the same) and wait until it answers.
 
     The port is drawn, so that two test runs on one machine do not get each other's pages.
     """
     port = port or random.randrange(20_000, 30_000)
     log = workspace.with_name(f"{workspace.name}-page.log")
-    command = [sys.executable, str(ROOT / "app.py"), "--no-browser"]
+    command = [sys.executable, str(program), "--no-browser"]
     command += ["--workspace", str(workspace), "--port", str(port)]
     server_file = workspace / ".cache" / "server.json"
     with log.open("ab") as output:
@@ -96,8 +98,10 @@ def start_page(workspace: Path, *, port: int | None = None, **environment: str) 
 
 
 @contextmanager
-def running_page(workspace: Path, **environment: str) -> Iterator[Page]:
-    page = start_page(workspace, **environment)
+def running_page(
+    workspace: Path, *, program: Path = ROOT / "app.py", **environment: str
+) -> Iterator[Page]:
+    page = start_page(workspace, program=program, **environment)
     try:
         yield page
     finally:

@@ -30,6 +30,7 @@ SHEETS = (
     "calculator",
     "concepts",
     "handover",
+    "helping",
     "ready",
 )
 

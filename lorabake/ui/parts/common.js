@@ -46,6 +46,7 @@ window.lorabake ??= (() => {
     try { answer = await call(data); } catch { /* as below */ }
     // Gradio keeps most failures to itself and answers with nothing; each of ours is an object.
     if (!answer) throw new Error("The page cannot reach lorabake. Is its window still open?");
+    if (answer.proposed) tell("proposed", answer.error);
     if (answer.error) throw Object.assign(new Error(answer.error), answer);
     return answer;
   }

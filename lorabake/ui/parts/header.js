@@ -4,6 +4,10 @@ const theme = h("button.lb-quiet", { type: "button", onclick: flip });
 const themeName = h("span.lb-long");
 theme.append(h("span", { "aria-hidden": "true", text: "◐" }), themeName);
 const help = h("button.lb-quiet", { type: "button", "aria-label": "Help", onclick: () => dialog.showModal() }, h("span", { "aria-hidden": "true", text: "?" }), h("span.lb-long", { text: " Help" }));
+// Shown where links can be made; helping.js answers.
+const friendName = h("span.lb-long", { text: " Let a friend help" });
+const friendCount = h("span.lb-dot", { hidden: true });
+const friend = h("button.lb-quiet", { type: "button", hidden: true, "aria-label": "Let a friend help", onclick: () => tell("friend", {}) }, h("span", { "aria-hidden": "true", text: "⇄" }), friendName, friendCount);
 
 const keys = [
   ["← →", "previous and next picture, when a picture is chosen; walk the cells of the grid"],
@@ -33,9 +37,14 @@ function flip() {
   label();
 }
 
-replace(element, h("div.lb-header-end", {}, badge, theme, help), dialog);
+replace(element, h("div.lb-header-end", {}, badge, friend, theme, help), dialog);
 label();
 new MutationObserver(label).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+hear(element, "helping", (view) => {
+  friend.hidden = !view.possible;
+  friendCount.hidden = !view.open;
+  say(friendCount, view.waiting ? `${view.waiting} to answer` : plural(view.people, "person", "people"));
+});
 hear(element, "pulse", (pulse) => say(badge, pulse.device));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "?" || event.target.closest("input, textarea, select, [contenteditable]")) return;
