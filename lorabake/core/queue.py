@@ -128,9 +128,14 @@ class Queue:
 
 
 def _unclaimed(run: Run) -> Iterator[tuple[float, str]]:
-    """(created, place) of this run's job, and of the grids in it, that no process took up."""
-    grids = run.grid_dir.iterdir() if run.grid_dir.is_dir() else ()
-    for folder in (run.folder, *(path for path in grids if path.is_dir())):
+    """(created, place) of this run's job, and of the grids in it, that no process took up.
+
+    A grid's verdict is a job of its own, in a folder below it.
+    """
+    grids = (
+        [path for path in run.grid_dir.iterdir() if path.is_dir()] if run.grid_dir.is_dir() else []
+    )
+    for folder in (run.folder, *grids, *(path / "verdict" for path in grids)):
         job = read_job(Run(folder))
         if job and is_unclaimed(Run(folder)):
             workspace = run.folder.parents[3]

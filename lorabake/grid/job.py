@@ -127,7 +127,7 @@ def prepare_grid(run: Run, request: GridRequest) -> Path:
     prompt = without_lora_tags(request.prompt, names)
     if not prompt:
         raise GridError("There is no prompt. Write what to draw, with your trigger word.")
-    rows = tuple(_row(epoch, checkpoints[epoch]) for epoch in epochs)
+    rows = tuple(row_of(epoch, checkpoints[epoch]) for epoch in epochs)
     width, height = size_for(request.size, run, checkpoints[epochs[0]])
     plan = GridPlan(
         prompt=prompt,
@@ -188,7 +188,7 @@ def recipe_of(run: Run) -> Recipe:
     return recipe_from_mapping(read_toml(run.recipe_path))
 
 
-def _row(epoch: int, path: Path) -> Row:
+def row_of(epoch: int, path: Path) -> Row:
     """The hash is part of the row, so that pictures of a file that was baked anew are not kept."""
     try:
         known = read_metadata(path).get("sshs_model_hash", "")

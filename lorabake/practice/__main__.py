@@ -1,4 +1,4 @@
-"""`python -m lorabake.practice build | evaluate | compare`: make the practice model, or measure it."""
+"""`python -m lorabake.practice build | evaluate | compare | verdict`: make the practice model, or measure it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def main(arguments: list[str]) -> int:
         from .compare import compare
 
         figures = compare(options.only)
+    elif options.verb == "verdict":
+        from .verdicts import check_verdicts
+
+        changes = {"validation_split": options.held_out} if options.held_out else {}
+        figures = check_verdicts(options.seeds, **changes)
     else:
         from .evaluate import evaluate
 
@@ -50,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     comparing = verbs.add_parser("compare", help="bake the sample with every kind of network")
     comparing.add_argument("--only", nargs="+", default=[], help="networks, or regularisation")
     comparing.add_argument("--json", action="store_true", help="print one JSON object")
+    checking = verbs.add_parser(
+        "verdict", help="bake the sample, and judge what the verdict proposes"
+    )
+    checking.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    checking.add_argument(
+        "--held-out", type=float, default=0.0, help="share that is not trained on"
+    )
+    checking.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 

@@ -12,7 +12,7 @@ from lorabake.core.errors import LorabakeError
 from lorabake.core.jobs import JobView
 from lorabake.core.run import Run
 from lorabake.core.workspace import Project
-from lorabake.ui.bakes import newest_first, readiness
+from lorabake.ui.bakes import doing, newest_first, readiness
 from lorabake.ui.device import device_label
 from lorabake.ui.place import Shelf, place
 from lorabake.ui.words import plural, running_text
@@ -28,7 +28,11 @@ class Step:
     press: str = ""
 
 
-_PLACES = {"tag": "tagging", "enhance": "improving"}  # where a kind of job is watched
+_PLACES = {
+    "tag": "tagging",
+    "enhance": "improving",
+    "verdict": "ready",
+}  # where a kind of job is watched
 
 
 def pulse(name: str, sections: Sequence[ModuleType]) -> dict[str, Any]:
@@ -98,6 +102,9 @@ def _running(view: JobView) -> Step:
             f"{view.status.step} of {view.status.steps}" if view.status.steps else "getting ready"
         )
         return Step(f"Rendering the grid: {done}.", "Look at the grid", "ready")
+    if view.kind == "verdict":
+        far = doing(view.run) or "getting ready"
+        return Step(f"Measuring a grid: {far}.", "Look at the grid", "ready")
     return Step(f"Baking {view.run.name}: {running_text(view.status)}.", "Watch the bake", "baking")
 
 

@@ -1,0 +1,1 @@
+"""Hints beside the pictures of a grid, each explained, and one sentence that proposes epoch and weight."""
