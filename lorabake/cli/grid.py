@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from lorabake.cli.common import AsJson, WorkspaceDir, answer, app, stop_on_ctrl_c
+from lorabake.cli.measuring import measured, measured_lines
 from lorabake.core.errors import GridError
 from lorabake.core.workspace import Workspace
 
@@ -82,6 +83,13 @@ def grid(
         bool,
         typer.Option("--html", help="Also one HTML file with all pictures, to be sent around."),
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Also propose epoch and weight, with what speaks for them. Takes longer.",
+        ),
+    ] = False,
     workspace: WorkspaceDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -112,7 +120,10 @@ def grid(
             )
     run = Run(run_dir.absolute())
     folder = prepare(run, asked, lambda: Workspace.open(workspace), _tell)
-    result = render_here(folder, tell=_tell, should_stop=_stop_on_ctrl_c())
+    should_stop = _stop_on_ctrl_c()
+    result = render_here(folder, tell=_tell, should_stop=should_stop)
+    if measure:
+        result |= measured(folder, Workspace.open(workspace), _tell, should_stop)
     errors = [cell.get("error", "") for cell in result["cells"]]
     if sub_grids:
         result["sub_grids"] = [str(path) for path in write_subgrids(folder, errors)]
@@ -127,5 +138,6 @@ def grid(
             f"{len(result['cells'])} pictures; the sheet is {result['sheet']}",
             *(f"A sheet of its own is {path}" for path in result.get("sub_grids", [])),
             *([f"The page to send around is {result['html']}"] if html else []),
+            *measured_lines(result),
         ],
     )
