@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from lorabake.core.files import atomic_writer
 from lorabake.grid.board import AxisText, Board, Spot
-from lorabake.grid.infotext import sheet_infotext
+from lorabake.grid.infotext import read_text, sheet_infotext
 from lorabake.grid.sheet import draw_sheet
 
 if TYPE_CHECKING:  # the page draws sheets too, without torch
@@ -87,8 +87,7 @@ class CellFiles:
                 if spot.name in reasons
             },
         )
-        with Image.open(next(iter(pictures.values()))) as picture:
-            first = str(picture.info.get("parameters", ""))
+        first = read_text(next(iter(pictures.values())))
         write_png(path, sheet, sheet_infotext(first, axes))
         return path
 

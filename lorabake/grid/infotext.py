@@ -10,6 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
 
 import lorabake
 from lorabake.grid.board import AxisText
@@ -17,7 +20,7 @@ from lorabake.grid.shot import Shot
 from lorabake.grid.tags import lora_tag, lora_uses
 from lorabake.grid.values import number
 
-__all__ = ["MadeBy", "infotext", "lora_tag", "number", "sheet_infotext"]
+__all__ = ["MadeBy", "infotext", "lora_tag", "number", "read_text", "sheet_infotext"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,12 @@ def sheet_infotext(first_cell: str, axes: Sequence[AxisText]) -> str:
         if axis.fixed:
             pairs[f"Fixed {letter} Values"] = axis.fixed
     return f"{first_cell}, {_joined(pairs)}"
+
+
+def read_text(path: Path) -> str:
+    """How a picture was made, as it says itself; "" when it does not."""
+    with Image.open(path) as picture:
+        return str(picture.info.get("parameters", ""))
 
 
 def _joined(pairs: Mapping[str, str]) -> str:

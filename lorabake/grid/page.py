@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from lorabake.core.errors import GridError
 from lorabake.core.files import atomic_write_bytes
 from lorabake.grid.board import Board, Spot
 from lorabake.grid.duels import Field, field_of, roughly
+from lorabake.grid.failed import read_errors
+from lorabake.grid.infotext import read_text
 from lorabake.grid.xyz import open_board
 
 PAGE = "grid.html"
@@ -30,22 +31,18 @@ QUALITY = 90
 _HERE = Path(__file__).parent
 
 
-def write_page(folder: Path, errors: Sequence[str] = ()) -> Path:
-    """Write `grid.html` into a grid's folder, with all pictures there are; GridError without any.
-
-    errors: for each cell why it could not be rendered, else "".
-    """
+def write_page(folder: Path) -> Path:
+    """Write `grid.html` into a grid's folder, with all pictures there are; GridError without any."""
     board = open_board(folder)
     there = [spot for spot in board.spots if (folder / spot.name).is_file()]
     if not there:
         raise GridError("There is no picture yet. Render the grid first.")
     pixels = sum(spot.shot.width * spot.shot.height for spot in there)
     shrink = min(1.0, math.sqrt(MAX_PIXELS / pixels))
-    told = [*errors, *[""] * (len(board.spots) - len(errors))]
-    field = field_of(board)
+    field, errors = field_of(board), read_errors(folder)
     cells = [
-        {**_cell(folder, spot, shrink, error), **_compared(field, spot)}
-        for spot, error in zip(board.spots, told, strict=True)
+        {**_cell(folder, spot, shrink, errors.get(spot.name, "")), **_compared(field, spot)}
+        for spot in board.spots
     ]
     path = folder / PAGE
     atomic_write_bytes(path, _filled(_data(folder, board, field, cells)).encode("utf-8"))
@@ -70,8 +67,8 @@ def _cell(folder: Path, spot: Spot, shrink: float, error: str) -> dict[str, Any]
     about = {"at": [spot.x, spot.y, spot.z], "name": spot.name, "label": spot.label}
     if not (folder / spot.name).is_file():
         return {**about, "src": "", "text": "", "error": error}
+    text = read_text(folder / spot.name)
     with Image.open(folder / spot.name) as opened:
-        text = str(opened.info.get("parameters", ""))
         picture = opened.convert("RGB")
     if shrink < 1:
         size = (max(int(picture.width * shrink), 1), max(int(picture.height * shrink), 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from lorabake.core.worker import JobProcess, job_process
 from lorabake.core.workspace import Workspace
 from lorabake.engine.shelf import lora_places
 from lorabake.grid.cells import CellFiles
+from lorabake.grid.failed import read_errors
 from lorabake.grid.job import GridRequest, prepare_grid
 from lorabake.grid.library import Bases
 from lorabake.grid.render import Cell, Events, render_grid
@@ -97,15 +98,15 @@ def render_here(
     return result
 
 
-def write_subgrids(folder: Path, errors: Sequence[str] = ()) -> list[Path]:
+def write_subgrids(folder: Path) -> list[Path]:
     """A sheet of X by Y for each value of Z that has a picture, as `sheet-1.png` and on.
 
-    errors: for each cell why it could not be rendered, else "". Raises GridError for a grid without Z.
+    Raises GridError for a grid without Z.
     """
     board = open_board(folder)
     if not any(board.sheets):
         raise GridError("The grid has no Z, so its sheet is the only one. Give Z some values.")
     files = CellFiles(folder, board)
-    reasons = {spot.name: error for spot, error in zip(board.spots, errors, strict=False) if error}
+    reasons = read_errors(folder)
     written = [files.write_sub_sheet(z, reasons) for z in range(len(board.sheets))]
     return [path for path in written if path is not None]

@@ -105,8 +105,7 @@ def lb_grid_retry(data: dict[str, Any]) -> dict[str, Any]:
 def lb_grid_page(data: dict[str, Any]) -> dict[str, Any]:
     """Write the page for a friend, with the pictures as they are now; how large it is (MiB)."""
     folder = grid_folder(data)
-    errors, board = read_errors(folder), open_grid(folder).board
-    path = write_page(folder, [errors.get(spot.name, "") for spot in board.spots])
+    path = write_page(folder)
     return {"mib": path.stat().st_size / MIB}
 
 

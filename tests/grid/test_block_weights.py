@@ -20,6 +20,7 @@ from lorabake.engine.lora_file import read_lora, save_lora
 from lorabake.grid.axes import Known, read_axis
 from lorabake.grid.batches import batches_of, painting_of, shared
 from lorabake.grid.block_text import not_meant, read_blocks
+from lorabake.grid.board import tasted
 from lorabake.grid.library import Bases
 from lorabake.grid.painter import Painter
 from lorabake.grid.render import render_grid
@@ -122,6 +123,20 @@ def test_the_axis_reads_presets_blocks_and_lists() -> None:
     assert "OUT00, OUT01, OUT02 count 0" in not_meant(17, "sdxl")
     assert "Write 17 or 26 numbers" in not_meant(12, "sd15")
     assert not_meant(20, "sdxl") == not_meant(0, "sd15") == ""
+
+
+def test_a_picture_of_a_part_of_a_file_is_not_handed_over() -> None:
+    """Its file and weight alone would draw another picture."""
+    for tag, why in (
+        ("1:lbw=MID", "a part"),
+        ("1:1:4", "a part"),
+        ("1:0.5", "differ"),
+        ("0.8", ""),
+    ):
+        shot = Shot(prompt=f"<lora:k-01:{tag}> 1girl", negative="", seed=1, steps=1, cfg=1.0,
+                    sampler="Euler", width=64, height=64)  # fmt: skip
+        assert why in tasted(shot, {"k-01": 1}).why
+        assert bool(why) == bool(tasted(shot, {"k-01": 1}).why)
 
 
 # --- what is painted ------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from lorabake.core.errors import GridError
 from lorabake.core.files import atomic_write_json
 from lorabake.grid.axes import Axis
 from lorabake.grid.cells import write_png
+from lorabake.grid.failed import write_errors
 from lorabake.grid.page import write_page
 from lorabake.grid.shot import Shot
 from lorabake.grid.xyz import XYZ, XyzPlan, open_board
@@ -52,8 +53,11 @@ def make_grid(folder: Path) -> Path:
 def test_the_page_holds_all_pictures_and_only_its_own_script(tmp_path: Path) -> None:
     grid = make_grid(tmp_path)
     board = open_board(grid)
-    errors = ["out of memory" if not (grid / spot.name).exists() else "" for spot in board.spots]
-    text = write_page(grid, errors).read_text(encoding="utf-8")
+    write_errors(
+        grid,
+        {spot.name: "out of memory" for spot in board.spots if not (grid / spot.name).exists()},
+    )
+    text = write_page(grid).read_text(encoding="utf-8")
     assert re.findall(r"<script[^>]*>", text) == [
         '<script type="application/json" id="data">',
         "<script>",
