@@ -104,7 +104,7 @@ def _told(folder: Path, by: str) -> dict[str, Any]:
 def _lines(told: dict[str, Any]) -> list[str]:
     lines = [f"{told['grid']}: {told['sentence'] or 'no two pictures can be compared.'}"]
     for ranking in told["rankings"]:
-        lines += [f"  by {ranking['axis'].lower() or 'picture'}"]
+        lines.append(f"  by {ranking['axis'].lower() or 'picture'}")
         for row in ranking["rows"] if told["votes"] else ():
             wins = row["wins"]
             lines.append(

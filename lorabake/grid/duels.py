@@ -7,6 +7,7 @@ side by side. Pictures without any LoRA are left out.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +16,7 @@ from functools import cached_property
 from itertools import combinations
 
 from lorabake.grid.board import Board, Spot
-from lorabake.grid.ranking import Strengths, gains
+from lorabake.grid.ranking import Strengths, chances, gains
 from lorabake.grid.tags import lora_uses, without_tags
 
 # Prompt without its LoRAs, negative prompt, seed.
@@ -117,9 +118,9 @@ def next_pair(
 ) -> tuple[str, str] | None:
     """The pictures to show left and right; None when no two can be compared.
 
-    Of all pairs the one whose vote tells most, each candidate's share made smaller the more often it
-    was shown; never the two of the vote before, unless there are no others. What is equal, and which
-    comes left, is up to `source`.
+    Of all pairs the one whose vote tells most; those that were shown often count less, those that may
+    be the best of all somewhat more. Never the two of the vote before, unless there are no others. What
+    is equal, and which comes left, is up to `source`.
 
     shown: the pictures of the votes so far, the oldest first.
     """
@@ -130,8 +131,14 @@ def next_pair(
     last = set(before[-1]) if before else set()
     fresh = [pair for pair in pairs if set(pair) != last] or list(pairs)
     counts = Counter(place for pair in before for place in pair)
-    told = gains(strengths)
-    scores = [told[pair] / (1 + counts[pair[0]] + counts[pair[1]]) for pair in fresh]
+    told, hope = gains(strengths), chances(strengths) + 0.5 / len(strengths)
+    # Powers as they found the best epoch and weight soonest, over simulated tastes.
+    scores = [
+        told[one, other]
+        * (hope[one] + hope[other]) ** 0.25
+        / math.sqrt(1 + counts[one] + counts[other])
+        for one, other in fresh
+    ]
     most = max(scores) * (1 - 1e-6)
     pair = source.choice([one for one, score in zip(fresh, scores, strict=True) if score >= most])
     one, other = (field.candidates[place] for place in pair)

@@ -62,13 +62,13 @@ class Ranked:
 class Ranking:
     """axis: its name, or "" where each row is one picture. rows: the best first.
 
-    sure: the first is the best with 95 %. more: votes until then, roughly; None when that cannot be
-    said, as of two that are equally good.
+    told: it in words, "epoch 8 beats the others with 97 %". sure: the first is the best with 95 %.
+    more: votes until then, roughly; None when that cannot be said, as of two that are equally good.
     """
 
     axis: str
     rows: tuple[Ranked, ...]
-    sentence: str
+    told: str
     sure: bool
     more: int | None
 
@@ -92,9 +92,19 @@ class Standing:
 
     @property
     def sentence(self) -> str:
-        if not self.rankings or not self.votes:
-            return self.rankings[0].sentence if self.rankings else ""
-        return " ".join(ranking.sentence for ranking in self._decided)
+        """All that a person wants to know; "" where nothing can be compared."""
+        if not self.rankings:
+            return ""
+        if not self.votes:
+            return f"No votes yet. About {self.more} tell which is best."
+        first, *others = (ranking.told for ranking in self._decided)
+        told = [f"After {self.votes} vote{'' if self.votes == 1 else 's'} {first}."]
+        told += [f"{other[:1].upper()}{other[1:]}." for other in others]
+        if not self.enough:
+            told.append(
+                f"About {self.more} more may tell." if self.more else "They may be equally good."
+            )
+        return " ".join(told)
 
     @property
     def _decided(self) -> tuple[Ranking, ...]:
@@ -203,7 +213,7 @@ def _ranking(tally: _Tally, *, axis: int | None) -> Ranking:
     sure = bool(votes) and ranked[0].chance >= SURE
     more = 0 if sure else _more(pooled, order, votes, count)
     name = "" if axis is None else tally.field.axes[axis]
-    return Ranking(name, ranked, _sentence(ranked, votes, more, count), sure, more)
+    return Ranking(name, ranked, _told(ranked), sure, more)
 
 
 def _rows(
@@ -251,11 +261,10 @@ def _same(values: list[Any]) -> Any:
 
 
 def _more(pooled: Strengths, order: list[int], votes: int, count: int) -> int | None:
-    """Votes until the first is sure: their spread falls with the square root of their number.
-
-    Not below what is usually needed, since early strengths are mostly the prior's.
-    """
-    usual = max(roughly(count) - votes, 0)
+    """Votes until the first is sure: what is usual; later as their spread falls with the square root
+    of their number, since early strengths are mostly the prior's."""
+    if votes < roughly(count):
+        return roughly(count) - votes
     if len(order) < 2:
         return 0
     first, second = order[:2]
@@ -264,31 +273,21 @@ def _more(pooled: Strengths, order: list[int], votes: int, count: int) -> int | 
     spread = float(
         covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
     )
-    if not votes or not gap:
-        return usual or None
-    wanted = votes * (_ONE_SIDED**2 * spread / gap**2 - 1)
-    return max(math.ceil(wanted), usual, 1) if wanted <= MOST_MORE else usual or None
+    wanted = votes * (_ONE_SIDED**2 * spread / gap**2 - 1) if gap else math.inf
+    return max(math.ceil(wanted), 1) if wanted <= MOST_MORE else None
 
 
-# --- sentences ------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
-def _sentence(rows: tuple[Ranked, ...], votes: int, more: int | None, count: int) -> str:
-    if not votes:
-        return f"No votes yet. About {roughly(count)} tell which is best."
+def _told(rows: tuple[Ranked, ...]) -> str:
     first = rows[0]
-    after = f"after {votes} vote{'' if votes == 1 else 's'}"
     if first.chance >= SURE:
-        return f"{_upper(first.label)} beats the others with {_percent(first.chance)} {after}."
-    close = _contenders(rows)
-    wait = f"about {more} more may tell" if more else "they may be equally good"
+        return f"{first.label} beats the others with {_percent(first.chance)}"
+    close = [row.label for row in _contenders(rows)]
     if len(close) <= CLOSE:
-        names = [row.label for row in close]
-        told = f"{', '.join(names[:-1])} and {names[-1]}"
-        return f"{_upper(told)} cannot be told apart yet {after}; {wait}."
-    return (
-        f"{_upper(first.label)} leads {after}, but {len(close) - 1} others may be better; {wait}."
-    )
+        return f"{', '.join(close[:-1])} and {close[-1]} cannot be told apart yet"
+    return f"{first.label} leads, but {len(close) - 1} others may be better"
 
 
 def _contenders(rows: tuple[Ranked, ...]) -> list[Ranked]:
@@ -305,7 +304,3 @@ def _contenders(rows: tuple[Ranked, ...]) -> list[Ranked]:
 
 def _percent(share: float) -> str:
     return "more than 99 %" if share >= 0.995 else f"{100 * share:.0f} %"
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
