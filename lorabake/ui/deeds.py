@@ -46,6 +46,7 @@ SECTIONS = {
     "tag_choice": "Generate tags",
     "tag_review": "Generate tags",
     "tag_work": "Generate tags",
+    "votes": "Is it ready?",
 }
 
 

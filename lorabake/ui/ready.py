@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lorabake.ui import again, bakes, grab_do, grid_request, grids, handover
+from lorabake.ui import again, bakes, grab_do, grid_request, grids, handover, votes
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
@@ -25,6 +25,9 @@ SCRIPTS = (
     "ready_table",
     "ready_large",
     "ready_board",
+    "votes_duel",
+    "votes_friends",
+    "votes",
 )
 
 
@@ -43,6 +46,7 @@ def build(desk: Desk) -> None:
         again.lb_again,
         grab_do.lb_grab_undo,
         *handover.CALLS,
+        *votes.CALLS,
     )
     board = part("ready", calls=calls, scripts=SCRIPTS, elem_id="lb-ready")
     desk.project.change(look, desk.project, board, show_progress="hidden")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,22 +14,26 @@ CHROMIUM = os.environ.get("LORABAKE_CHROMIUM", "")
 if not CHROMIUM:
     pytest.skip("LORABAKE_CHROMIUM names no browser", allow_module_level=True)
 
+from playwright.sync_api import Locator, expect  # noqa: E402
 from playwright.sync_api import Page as Tab  # noqa: E402
-from playwright.sync_api import expect  # noqa: E402
 
-from lorabake.grid.ballot import add_friend, friendly_name  # noqa: E402
+from lorabake.grid.ballot import add_friend, friendly_name, read_votes  # noqa: E402
 from lorabake.grid.page import write_page  # noqa: E402
 from lorabake.grid.votes import standing  # noqa: E402
 from lorabake.grid.xyz import open_board  # noqa: E402
 from tests.grid.test_page import TRICK, make_grid  # noqa: E402
-from tests.ui.browsing import chromium, watched  # noqa: E402
+from tests.ui.browsing import chromium, make_project, open_section, visit, watched  # noqa: E402
+from tests.ui.conftest import running_page  # noqa: E402
+from tests.ui.test_bake_again import make_grid as make_epochs  # noqa: E402
 
 
-def shoot(tab: Tab, folder: str, name: str) -> None:
-    for width, scheme in ((1280, "light"), (390, "dark")):
+def shoot(tab: Tab, folder: str, name: str, part: Locator | None = None) -> None:
+    """For a person who looks: LORABAKE_SHOTS names a folder."""
+    for width, scheme in ((1280, "light"), (390, "dark"), (390, "light"), (1280, "dark")):
         tab.set_viewport_size({"width": width, "height": 800})
         tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        tab.screenshot(path=f"{folder}/grid-{name}-{width}.png")
+        (part or tab).screenshot(path=f"{folder}/grid-{name}-{width}-{scheme}.png")
+    tab.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_axes_zoom_compare_and_votes(tmp_path: Path) -> None:
@@ -99,3 +105,88 @@ def test_axes_zoom_compare_and_votes(tmp_path: Path) -> None:
         assert standing(board, votes).votes == 4  # each of two pictures that can be compared
         if shots:
             shoot(tab, shots, "page")
+
+
+def test_stars_two_at_a_time_and_a_friends_votes(tmp_path: Path) -> None:
+    """On lorabake's own page; what was voted is there after a reload, and a friend's name stays text."""
+    root = tmp_path / "workspace"
+    make_epochs(make_project(root, "kafka", {"1": "ohwx, hat"}))
+    shots = os.environ.get("LORABAKE_SHOTS")
+    with (
+        running_page(root) as page,
+        chromium(CHROMIUM) as browser,
+        watched(browser) as (context, _),
+    ):
+        tab = visit(context, page.address)
+        open_section(tab, "ready")
+        part = tab.locator("#lb-ready")
+        cell = part.get_by_role("button", name="epoch 2 · weight 0.8", exact=True)
+        cell.focus()
+        tab.keyboard.press("s")
+        star = part.get_by_role("button", name="Star epoch 2 · weight 0.8", exact=True)
+        expect(star).to_have_attribute("aria-pressed", "true")
+        tab.keyboard.press("Enter")
+        expect(part.get_by_role("button", name="★ Starred (S)")).to_be_visible()
+        tab.keyboard.press("ArrowRight")
+        part.get_by_role("button", name="☆ Star (S)").click()
+        tab.keyboard.press("Escape")
+        expect(part.locator(".lb-votes")).to_contain_text(
+            "★ epoch 2 · weight 0.8, epoch 2 · weight 1"
+        )
+
+        part.get_by_role("button", name="Which is better?").click()
+        duel = part.get_by_role("dialog", name="Which of the two is better?")
+        left = duel.get_by_alt_text("Left picture")
+        expect(duel).to_contain_text("No votes yet. About 18 tell which is best.")
+        first = left.get_attribute("src")
+        for count, key in enumerate(("ArrowLeft", "ArrowDown", "x", "ArrowRight"), start=1):
+            tab.keyboard.press(key)
+            expect(duel).to_contain_text(f"After {count} vote")
+        expect(duel).not_to_contain_text("kafka")
+        if shots:
+            shoot(tab, shots, "duel")
+        for count in (3, 2, 1):
+            tab.keyboard.press("u")
+            expect(duel).to_contain_text(f"After {count} vote")
+        duel.get_by_role("button", name="Undo (U)").click()
+        expect(duel).to_contain_text("No votes yet.")
+        expect(left).to_have_attribute("src", str(first))
+        duel.get_by_alt_text("Right picture").click()
+        expect(duel).to_contain_text("After 1 vote")
+        tab.keyboard.press("Escape")
+        expect(duel).not_to_be_visible()
+
+        tab.reload()
+        open_section(tab, "ready")
+        expect(part.locator(".lb-votes")).to_contain_text("1 vote so far.")
+        expect(star).to_have_attribute("aria-pressed", "true")
+        rows = part.locator(".lb-ranking tbody tr")
+        expect(rows).to_have_count(3)
+        expect(rows.first).to_contain_text(re.compile(r"epoch \d.*% \(\d+–\d+\)"))
+
+        grid = root / "projects" / "kafka" / "runs" / "kafka" / "grid" / "first"
+        pair = ["kafka-02_0.8.png", "kafka-01_0.8.png", "left"]
+        told = {"format": "lorabake votes", "grid": grid.name, "voter": "ab" * 12, "name": TRICK}
+        file = tmp_path / "votes.json"
+        file.write_text(json.dumps({**told, "stars": [pair[0]], "pairs": [pair] * 15}))
+        part.get_by_text("Votes of friends").click()
+        part.locator("#lb-vote-file").set_input_files(file)
+        name = friendly_name(TRICK)
+        expect(part.locator(".lb-votes")).to_contain_text(f"Added 16 votes of {name}.")
+        expect(part.locator(".lb-votes")).to_contain_text("16 votes so far.")
+        expect(part.locator(".lb-votes-sentence")).to_contain_text("After 16 votes epoch 2")
+        expect(rows.first).to_contain_text("epoch 2")
+        expect(star).to_have_text("★ 2")
+        part.get_by_role("button", name="By picture").click()
+        expect(rows).to_have_count(6)
+        if shots:
+            shoot(tab, shots, "ranking", part.locator(".lb-votes"))
+            shoot(tab, shots, "cells", part.locator(".lb-grid-frame"))
+        part.get_by_label("Whose votes").select_option(label="Mine")
+        expect(part.locator(".lb-votes")).to_contain_text("1 vote so far.")
+        part.get_by_role("button", name=f"Take out the votes of {name}").click()
+        expect(part.locator(".lb-votes")).to_contain_text("count no more.")
+        part.get_by_role("button", name="Undo").last.click()
+        expect(part.locator(".lb-votes")).to_contain_text("count again.")
+        assert tab.title() != "bad"
+        assert len(read_votes(grid).ballots()) == 2
