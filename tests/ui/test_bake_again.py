@@ -231,7 +231,7 @@ def test_from_ticks_to_the_data_set_and_back(browser: Browser, tmp_path: Path) -
         part = tab.locator("#lb-ready")
         expect(part.locator(".lb-grid-cell img")).to_have_count(8)
         part.get_by_role("checkbox", name="Tick epoch 1 · weight 0.8").check()
-        first = part.get_by_role("button", name="epoch 1 · weight 0.8")
+        first = part.get_by_role("button", name="epoch 1 · weight 0.8", exact=True)
         first.focus()
         tab.keyboard.press("ArrowDown")
         tab.keyboard.press("t")

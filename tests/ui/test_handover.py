@@ -224,7 +224,7 @@ def test_use_this_one_in_the_browser(tmp_path: Path, chromium_path: str) -> None
         part = tab.locator("#lb-ready")
         use = part.locator(".lb-handover-bar").first.get_by_role("button", name="Use this one")
         expect(use).to_be_disabled()  # weight 0 is chosen at first
-        part.get_by_role("button", name="epoch 2 · weight 0.8").click()
+        part.get_by_role("button", name="epoch 2 · weight 0.8", exact=True).click()
         box = part.locator("dialog.lb-lightbox[open]")
         box.get_by_role("button", name="Copy prompt").click()
         expect(box).to_contain_text("✓ Copied")

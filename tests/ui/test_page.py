@@ -86,7 +86,7 @@ def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Pa
             "[...document.querySelectorAll('#lb-ready .lb-grid-cell img')].every(i => i.naturalWidth)"
         )
 
-        tab.get_by_role("button", name="epoch 2 · weight 0.6").click()
+        tab.get_by_role("button", name="epoch 2 · weight 0.6", exact=True).click()
         caption = tab.locator(".lb-lightbox-caption")
         expect(caption).to_have_text("epoch 2 · weight 0.6")
         tab.wait_for_function("document.querySelector('.lb-lightbox-picture').naturalWidth > 0")

@@ -127,7 +127,7 @@ def test_the_guides_prompt_s_r(chromium_path: str, tmp_path: Path) -> None:
 def walk(tab: Tab) -> None:
     """Through the large view by keys, over the sheets of Z and onto a picture that failed."""
     part = tab.locator("#lb-ready")
-    part.get_by_role("button", name="-02 · 1.0> · Seed: 1").click()
+    part.get_by_role("button", name="-02 · 1.0> · Seed: 1", exact=True).click()
     caption = part.locator(".lb-lightbox-caption")
     expect(caption).to_have_text("-02 · 1.0> · Seed: 1")
     for key, words in (

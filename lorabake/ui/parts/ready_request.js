@@ -27,7 +27,7 @@ function makeRequest({ server, where, begun }) {
     input.addEventListener("input", later);
     inputs[spec.name] = input;
     labels[spec.name] = h(`label.lb-field${long ? ".lb-wide" : ""}`, {}, h("span", { text: spec.label }), input, h("small.lb-muted"));
-    if (spec.type === "bool") replace(labels[spec.name], h("span.lb-check", {}, input, h("span", { text: spec.label })), h("small.lb-muted"));
+    if (spec.type === "bool") replace(labels[spec.name], h("div.lb-check", {}, input, h("span", { text: spec.label })), h("small.lb-muted"));
     return labels[spec.name];
   }
 

@@ -33,8 +33,8 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   }
 
   function drawFrame() {
-    const [w, t] = view.shape;
-    replace(frame, h("table.lb-cells", { style: `--shape:${w}/${t};--columns:${view.columns.length}` },
+    const [w, t] = view.shape, longest = Math.max(...view.rows.map((text) => text.length));
+    replace(frame, h("table.lb-cells", { style: `--shape:${w}/${t};--columns:${view.columns.length};--head:${longest ? Math.min(180, 24 + 8 * longest) : 0}px` },
       h("thead", {}, h("tr", {}, h("td", { "aria-label": view.axis_names.slice(0, 2).filter(Boolean).join(" and ") }), ...view.columns.map((text) => head("th", "col", text)))),
       h("tbody", {}, ...view.rows.map((text, y) => h("tr", {}, head("th", "row", text), ...view.columns.map((_, x) => place(x, y)))))));
     frame.classList.toggle("lb-no-rows", !view.rows.some(Boolean));
