@@ -7,6 +7,7 @@ outside; each of them is kept whole, so that taking one out, or an older one bac
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -78,6 +79,13 @@ class Votes:
         """By voter: of each the newest file that was not taken out."""
         return {friend.voter: friend for friend in self.friends if not friend.out}
 
+    def of(self, person: str) -> Ballot:
+        """What somebody said on the page: "" is oneself, else a person who was let in."""
+        if not person:
+            return self.own
+        friend = self.counting.get(voter_of(person))
+        return friend.ballot if friend else Ballot()
+
     def ballots(self, voter: str | None = None) -> list[Ballot]:
         """Of everybody; of one friend; "" is oneself."""
         if voter == "":
@@ -85,6 +93,12 @@ class Votes:
         if voter is not None:
             return [one.ballot for one in self.counting.values() if one.voter == voter]
         return [self.own, *(one.ballot for one in self.counting.values())]
+
+
+def voter_of(person: str) -> str:
+    """The voter's id of somebody who votes on this page under a name; "" for oneself."""
+    digest = hashlib.sha256(person.encode("utf-8", "surrogatepass")).hexdigest()
+    return digest[:24] if person else ""
 
 
 def read_votes(folder: Path) -> Votes:
@@ -107,39 +121,42 @@ def read_votes(folder: Path) -> Votes:
     return Votes(_ballot(record.get("own")), tuple(filter(None, friends)))
 
 
-def set_star(folder: Path, name: str, on: bool) -> Votes:
-    """Star a picture, or take the star away. name: of a picture of this grid; the caller has looked."""
+def set_star(folder: Path, name: str, on: bool, *, person: str = "") -> Votes:
+    """Star a picture, or take the star away. name: of a picture of this grid; the caller has looked.
 
-    def change(votes: Votes) -> Votes:
-        others = tuple(star for star in votes.own.stars if star != name)
-        return replace(votes, own=replace(votes.own, stars=(*others, name) if on else others))
+    person: who, when it is not the owner of this computer; kept like a friend's file.
+    """
 
-    return _changed(folder, change)
+    def change(ballot: Ballot) -> Ballot:
+        others = tuple(star for star in ballot.stars if star != name)
+        return replace(ballot, stars=(*others, name) if on else others)
+
+    return _voted(folder, person, change)
 
 
-def add_pair(folder: Path, pair: Pair) -> Votes:
-    """One more comparison of one's own; the caller has looked whether its pictures can be compared."""
+def add_pair(folder: Path, pair: Pair, *, person: str = "") -> Votes:
+    """One more comparison; the caller has looked whether its pictures can be compared."""
 
-    def change(votes: Votes) -> Votes:
-        if len(votes.own.pairs) >= MAX_PAIRS:
+    def change(ballot: Ballot) -> Ballot:
+        if len(ballot.pairs) >= MAX_PAIRS:
             raise GridError(f"There are {MAX_PAIRS} votes on this grid already, which is enough.")
         made = replace(pair, at=pair.at or round(time.time(), 3))
-        return replace(votes, own=replace(votes.own, pairs=(*votes.own.pairs, made)))
+        return replace(ballot, pairs=(*ballot.pairs, made))
 
-    return _changed(folder, change)
+    return _voted(folder, person, change)
 
 
-def undo_pair(folder: Path) -> tuple[Votes, Pair]:
-    """Take back one's own last comparison; it is returned. GridError when there is none."""
+def undo_pair(folder: Path, *, person: str = "") -> tuple[Votes, Pair]:
+    """Take back the last comparison of this person; it is returned. GridError when there is none."""
     gone: list[Pair] = []
 
-    def change(votes: Votes) -> Votes:
-        if not votes.own.pairs:
+    def change(ballot: Ballot) -> Ballot:
+        if not ballot.pairs:
             raise GridError("There is no vote to take back.")
-        gone.append(votes.own.pairs[-1])
-        return replace(votes, own=replace(votes.own, pairs=votes.own.pairs[:-1]))
+        gone.append(ballot.pairs[-1])
+        return replace(ballot, pairs=ballot.pairs[:-1])
 
-    return _changed(folder, change), gone[0]
+    return _voted(folder, person, change), gone[0]
 
 
 def add_friend(folder: Path, text: str, names: Collection[str]) -> tuple[Votes, Friend, int]:
@@ -228,6 +245,23 @@ def _sent(text: str) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("format") != FRIEND_FORMAT:
         raise GridError("This file holds no votes. Choose the one your friend's page saved.")
     return record
+
+
+def _voted(folder: Path, person: str, change: Callable[[Ballot], Ballot]) -> Votes:
+    def changed(votes: Votes) -> Votes:
+        if not person:
+            return replace(votes, own=change(votes.own))
+        before = votes.counting.get(voter_of(person))
+        others = tuple(friend for friend in votes.friends if friend is not before)
+        if before is None and len(others) >= MAX_FRIENDS:
+            raise GridError(f"{MAX_FRIENDS} people have voted on this grid, which is enough.")
+        friend = before or Friend(
+            voter_of(person), friendly_name(person), round(time.time(), 3), Ballot()
+        )
+        made = replace(friend, ballot=change(friend.ballot))
+        return replace(votes, friends=(*others, made))
+
+    return _changed(folder, changed)
 
 
 def _changed(folder: Path, change: Callable[[Votes], Votes]) -> Votes:

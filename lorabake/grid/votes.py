@@ -155,8 +155,8 @@ def suggested(
     field = field_of(board)
     if len(field.candidates) < 2:
         return None
-    friends = [pair for ballot in votes.ballots()[1:] for pair in ballot.pairs]
-    shown = [(pair.left, pair.right) for pair in (*friends, *votes.own.pairs)]
+    cast = [pair for ballot in votes.ballots() for pair in ballot.pairs]
+    shown = [(pair.left, pair.right) for pair in sorted(cast, key=lambda pair: pair.at)]
     return next_pair(field, there, _tally(field, votes.ballots()).strengths, shown, source)
 
 

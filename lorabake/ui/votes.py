@@ -18,12 +18,14 @@ from lorabake.grid.ballot import (
     set_star,
     take_out,
     undo_pair,
+    voter_of,
 )
 from lorabake.grid.board import Board
 from lorabake.grid.duels import field_of, roughly
 from lorabake.grid.votes import Ranking, checked_pair, standing, suggested
 from lorabake.ui.answers import answered, text
 from lorabake.ui.grids import grid_folder, open_grid, spot_of
+from lorabake.ui.roles import who
 from lorabake.ui.words import plural
 
 EVERYBODY, ONESELF = "all", "own"
@@ -57,7 +59,7 @@ def lb_star(data: dict[str, Any]) -> dict[str, Any]:
     name = spot_of(asked.folder, text(data, "name", limit=300)).name
     if name not in asked.there:
         raise GridError("This picture is not rendered yet. Wait for it.")
-    votes = set_star(asked.folder, name, data.get("on") is True)
+    votes = set_star(asked.folder, name, data.get("on") is True, person=who().name)
     return _view(asked, votes, text(data, "voter", limit=60))
 
 
@@ -74,7 +76,8 @@ def lb_duel_vote(data: dict[str, Any]) -> dict[str, Any]:
     """{…, left, right, verdict: left|right|tie|neither} → as `lb_duel`, of the next two."""
     asked = _asked(data)
     left, right, verdict = (text(data, key, limit=300) for key in ("left", "right", "verdict"))
-    votes = add_pair(asked.folder, checked_pair(asked.board, left, right, verdict))
+    pair = checked_pair(asked.board, left, right, verdict)
+    votes = add_pair(asked.folder, pair, person=who().name)
     return _duel(asked, votes, _next(asked, votes))
 
 
@@ -82,7 +85,7 @@ def lb_duel_vote(data: dict[str, Any]) -> dict[str, Any]:
 def lb_duel_undo(data: dict[str, Any]) -> dict[str, Any]:
     """{…} → as `lb_duel`, of the two whose vote was taken back."""
     asked = _asked(data)
-    votes, pair = undo_pair(asked.folder)
+    votes, pair = undo_pair(asked.folder, person=who().name)
     shown = {pair.left, pair.right} <= asked.there
     return _duel(asked, votes, (pair.left, pair.right) if shown else _next(asked, votes))
 
@@ -138,7 +141,7 @@ def _duel(asked: _Asked, votes: Votes, pair: tuple[str, str] | None) -> dict[str
     return {
         "left": pair[0],
         "right": pair[1],
-        "own": len(votes.own.pairs),
+        "own": len(votes.of(who().name).pairs),
         "votes": now.votes,
         "more": now.more,
         "enough": now.enough,
@@ -149,18 +152,19 @@ def _duel(asked: _Asked, votes: Votes, pair: tuple[str, str] | None) -> dict[str
 def _view(asked: _Asked, votes: Votes, voter: str) -> dict[str, Any]:
     counting = votes.counting
     chosen = voter if voter in counting else None
-    now = standing(asked.board, votes, voter="" if voter == ONESELF else chosen)
+    own = votes.of(who().name)
+    now = standing(asked.board, votes, voter=voter_of(who().name) if voter == ONESELF else chosen)
     label = open_grid(asked.folder).label
     stars = Counter(star for ballot in votes.ballots() for star in ballot.stars)
     spots = [(spot, stars[spot.name]) for spot in asked.board.spots if stars[spot.name]]
     why = _why(asked)
     return {
-        "stars": list(votes.own.stars),
+        "stars": list(own.stars),
         "starred": [
             [label(spot), count] for spot, count in sorted(spots, key=lambda pair: -pair[1])
         ],
         "counts": dict(stars),
-        "own": len(votes.own.pairs),
+        "own": len(own.pairs),
         "possible": not why,
         "why": why,
         "usual": roughly(len(field_of(asked.board).candidates)),

@@ -16,6 +16,7 @@ from lorabake.core.workspace import Project, Workspace
 from lorabake.ui import votes
 from lorabake.ui.answers import BUG
 from lorabake.ui.place import open_place
+from lorabake.ui.roles import Person, present
 from tests.ui.browsing import make_project
 from tests.ui.test_bake_again import make_grid
 
@@ -93,6 +94,24 @@ def test_a_friends_file_counts_until_it_is_taken_out(folder: Path) -> None:
     assert (out["said"], out["friends"]) == (f"The votes of {name} count no more.", [])
     assert call(votes.lb_friend_out, friend=MIA, back=True)["votes"] == 1
     assert "error" in call(votes.lb_friend, text=text.replace('"first"', '"second"'))
+
+
+def test_who_was_let_in_votes_under_their_own_name(folder: Path) -> None:
+    """A helper's star and votes stand beside the owner's, and their undo takes back their own."""
+    now = call(votes.lb_duel)
+    pair = {"left": now["left"], "right": now["right"]}
+    call(votes.lb_duel_vote, **pair, verdict="left")
+    with present(Person("helper", "Tom")):
+        assert call(votes.lb_star, name=CELL, on=True)["stars"] == [CELL]
+        assert call(votes.lb_duel_vote, **pair, verdict="right")["own"] == 1
+        assert call(votes.lb_votes, voter="own")["votes"] == 1
+        assert call(votes.lb_duel_undo)["own"] == 0
+        assert "no vote" in call(votes.lb_duel_undo)["error"]
+    about = call(votes.lb_votes)
+    assert (about["own"], about["stars"], about["counts"]) == (1, [], {CELL: 1})
+    assert [row[1:] for row in about["friends"]] == [["Tom", 0, 1]]
+    with present(Person("viewer", "Eve")):
+        assert "here to look" in call(votes.lb_star, name=CELL, on=True)["error"]
 
 
 JUNK = st.recursive(
