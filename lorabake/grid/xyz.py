@@ -12,14 +12,12 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from lorabake.core.errors import GridError, LorabakeError
 from lorabake.core.files import MIB, atomic_write_json, read_json
-from lorabake.core.randomness import derive
 from lorabake.core.run import Run
 from lorabake.core.settings import setting
 from lorabake.engine.families.emphasis import weigh
@@ -50,10 +48,11 @@ from lorabake.grid.job import (
     size_for,
 )
 from lorabake.grid.library import Bases, Library
-from lorabake.grid.replace import concerns, replaced
+from lorabake.grid.replace import concerns
 from lorabake.grid.shot import Shot
 from lorabake.grid.tags import lora_tag, lora_uses, named, renamed, reweighted, without_tags
 from lorabake.grid.values import MAX_WORDS, join_words
+from lorabake.grid.xyz_cells import EACH, NO_AXIS, XyzPlan, shots_by_place, with_tag
 
 XYZ = "xyz.json"
 MAX_PLAN = 4 * MIB
@@ -62,8 +61,6 @@ MAX_PROMPT = 4000  # characters
 MAX_AXIS = MAX_WORDS + 100  # characters: an axis's values, which may be whole prompts, and its type
 GUIDE_EPOCHS = 4
 GUIDE_WEIGHTS = "1.0>, 0.9>, 0.8>, 0.7>, 0.6>, 0.5>"
-EACH = "each"
-NO_AXIS = Axis(PROMPT, ("",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,27 +107,6 @@ class XyzRequest:
         maximum=MAX_MARGIN,
         more=True,
     )
-
-
-@dataclass(frozen=True)
-class XyzPlan:
-    """Everything a grid's pictures depend on, except the run's own base model.
-
-    axes: X, Y and Z as far as there are any; NO_AXIS holds the place of one that is left out.
-    names: of the run's files, whose tags the axes Epoch and Weight change. files: name to path
-    (below the run's folder where it lies there) and hash, of the LoRAs that are used. bases: name
-    to path. warnings: what a person should know. vary: the axes along which seeds count up; EACH:
-    every picture has one of its own, drawn from the shot's.
-    """
-
-    shot: Shot
-    axes: tuple[Axis, Axis, Axis]
-    names: tuple[str, ...]
-    files: Mapping[str, tuple[str, str]]
-    bases: Mapping[str, str]
-    margin: int = 0
-    warnings: tuple[str, ...] = ()
-    vary: str = ""
 
 
 def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[Path] = ()) -> Path:
@@ -182,15 +158,9 @@ def plan_xyz(
         vary=_varied(request),
     )  # fmt: skip
     _require_few(plan)
-    shots = _shots(plan)
+    shots = shots_by_place(plan)
     warnings = (*_warnings(plan, shots), *_foreign_blocks(run, shots.values()))
     return replace(plan, files=_files_used(shots.values(), library, hashed), warnings=warnings)
-
-
-def shots_of(plan: XyzPlan) -> list[Shot]:
-    """What is in its cells, X before Y before Z."""
-    places = product(*(range(len(axis.values)) for axis in reversed(plan.axes)))
-    return [_shot(plan, (x, y, z)) for z, y, x in places]
 
 
 def as_the_guide_does(run: Run, prompt: str) -> dict[str, str]:
@@ -240,7 +210,7 @@ def open_board(folder: Path) -> Board:
         return board_of(read_plan(folder), run_of(folder))
     plan, run = read_xyz(folder), run_of(folder)
     x_axis, y_axis, z_axis = plan.axes
-    shots = _shots(plan)
+    shots = shots_by_place(plan)
     spots = [
         Spot(x, y, z, shots[x, y, z], f"{z + 1}-{y + 1:02d}-{x + 1:02d}.png", _spoken(plan, (x, y, z)))
         for z in range(len(z_axis.values))
@@ -262,59 +232,6 @@ def open_board(folder: Path) -> Board:
         title=plan.shot.prompt,
         axis_names=tuple("" if axis == NO_AXIS else axis.kind for axis in plan.axes),
     )
-
-
-# --- cells ----------------------------------------------------------------------------------------
-
-
-def _shots(plan: XyzPlan) -> dict[tuple[int, int, int], Shot]:
-    """What is in each cell; text is replaced at once, in the prompt as it was written."""
-    places = product(*(range(len(axis.values)) for axis in plan.axes))
-    return {(x, y, z): _shot(plan, (x, y, z)) for x, y, z in places}
-
-
-def _shot(plan: XyzPlan, place: tuple[int, int, int]) -> Shot:
-    chosen = [
-        (axis, axis.values[index])
-        for axis, index in zip(plan.axes, place, strict=True)
-        if axis != NO_AXIS
-    ]
-    shot = plan.shot
-    for axis, value in chosen:
-        if axis.kind == PROMPT:
-            shot = replace(shot, prompt=value)
-    shot = replace(shot, prompt=_with_tag(shot.prompt, plan))
-    changes: dict[str, str] = {}
-    for axis, value in chosen:
-        if axis.kind == PROMPT_SR:
-            changes.setdefault(axis.values[0], value)
-    shot = replace(
-        shot, prompt=replaced(shot.prompt, changes), negative=replaced(shot.negative, changes)
-    )
-    for axis, value in sorted(chosen, key=lambda pair: pair[0].kind == WEIGHT):
-        put = axis.row.put
-        if put is not None and axis.kind != PROMPT:
-            shot = put(shot, value, plan.names)
-    return replace(shot, seed=_seed(shot.seed, plan, place))
-
-
-def _seed(seed: int, plan: XyzPlan, place: tuple[int, int, int]) -> int:
-    """The next seeds along the axes that vary them, as X/Y/Z plot counts: x, then y, then z."""
-    if plan.vary == EACH:
-        return derive(seed, "cell", *place) % (MAX_SEED + 1)
-    stride = 1
-    for letter, index, axis in zip("XYZ", place, plan.axes, strict=True):
-        if letter in plan.vary:
-            seed += index * stride
-            stride *= len(axis.values)
-    return seed % (MAX_SEED + 1)
-
-
-def _with_tag(prompt: str, plan: XyzPlan) -> str:
-    """A prompt that names no LoRA asks for the run's newest one, at weight 1."""
-    if named(prompt):
-        return prompt
-    return f"{lora_tag(plan.names[-1], 1.0)} {prompt}" if plan.names else prompt
 
 
 # --- checking -------------------------------------------------------------------------------------
@@ -377,7 +294,7 @@ def _warnings(plan: XyzPlan, shots: Mapping[tuple[int, int, int], Shot]) -> tupl
     told = [
         sentence
         for prompt in prompts or (plan.shot.prompt,)
-        for sentence in concerns(_with_tag(prompt, plan), plan.shot.negative, needles)
+        for sentence in concerns(with_tag(prompt, plan), plan.shot.negative, needles)
     ]
     changed = [axis.kind for axis in plan.axes if axis.kind in (EPOCH, WEIGHT, BLOCKS)]
     if changed and not any(set(named(shot.prompt)) & set(plan.names) for shot in shots.values()):

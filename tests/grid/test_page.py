@@ -20,7 +20,8 @@ from lorabake.grid.cells import write_png
 from lorabake.grid.failed import write_errors
 from lorabake.grid.page import write_page
 from lorabake.grid.shot import Shot
-from lorabake.grid.xyz import XYZ, XyzPlan, open_board
+from lorabake.grid.xyz import XYZ, open_board
+from lorabake.grid.xyz_cells import XyzPlan
 
 TRICK = "</script><script>document.title='bad'</script><img src=x onerror=\"document.title='bad'\"> ${1} {{DATA}}"
 
