@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lorabake.ui import again, bakes, grab_do, grid_request, grids, handover, votes
+from lorabake.ui import again, bakes, grab_do, grid_request, grids, handover, verdict, votes
 from lorabake.ui.bakes import newest_first
 from lorabake.ui.parts import part
 from lorabake.ui.place import place
@@ -25,6 +25,7 @@ SCRIPTS = (
     "ready_table",
     "ready_large",
     "ready_board",
+    "verdict",
     "votes_duel",
     "votes_friends",
     "votes",
@@ -46,6 +47,7 @@ def build(desk: Desk) -> None:
         again.lb_again,
         grab_do.lb_grab_undo,
         *handover.CALLS,
+        *verdict.CALLS,
         *votes.CALLS,
     )
     board = part("ready", calls=calls, scripts=SCRIPTS, elem_id="lb-ready")

@@ -32,6 +32,7 @@ SHEETS = (
     "handover",
     "helping",
     "ready",
+    "verdict",
     "votes",
 )
 
