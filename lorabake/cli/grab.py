@@ -11,6 +11,7 @@ import typer
 from lorabake.cli.common import AsJson, WorkspaceDir, answer, app, changes_of, stop_on_ctrl_c
 from lorabake.collect.settings import CollectSettings
 from lorabake.core.errors import Stopped
+from lorabake.core.home import expanded
 from lorabake.core.settings import from_mapping
 from lorabake.core.workspace import Workspace
 
@@ -62,7 +63,7 @@ def _grabbed(
     from lorabake.collect.sites import SITES
     from lorabake.collect.sitting import grab_into
 
-    root = into.expanduser().absolute()
+    root = expanded(into).absolute()
     root.mkdir(parents=True, exist_ok=True)
     sites = tuple(SITES[name.strip()].name for name in site.split(","))
     request = GrabRequest(

@@ -17,7 +17,8 @@ _MAX_NODES = 5000
 _MAX_STEPS = 60  # from the sampler of a graph back to its text
 _PAIR = re.compile(r'\s*([\w][\w \-/]{0,60}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet|embedding)[^<>]*>", re.I)
-_NAI_WEIGHT = re.compile(r"-?\d+(?:\.\d+)?::(.*?)::", re.S)
+# Where it could begin at each of many digits, it would read the rest of them each time.
+_NAI_WEIGHT = re.compile(r"(?<![\d.])-?\d{1,8}(?:\.\d{1,8})?::(.*?)::", re.S)
 _EDIT = re.compile(r"\[([^\[\]:|]*):([^\[\]:|]*):[\d.\s]+\]")
 _WEIGHT = re.compile(r":\s*-?\d+(?:\.\d+)?\s*(?=[)\]}])")
 # They ask a model for its best, and say nothing of a picture. Illustrious, NoobAI, Pony, Animagine.
@@ -65,7 +66,7 @@ def caption_of_prompt(prompt: str) -> str:
     text = _NAI_WEIGHT.sub(r"\1", text)
     text = _EDIT.sub(lambda found: found[2].strip() or found[1], text)
     text = _WORDS.sub(",", text).replace("\\(", "\x01").replace("\\)", "\x02")
-    text = _WEIGHT.sub("", re.sub(r"\s*\n\s*", ",", text))
+    text = _WEIGHT.sub("", text.replace("\n", ","))
     text = _unbracketed(text).replace("|", ",").replace("\x01", "(").replace("\x02", ")")
     kept: dict[str, str] = {}
     for part in text.split(","):

@@ -5,6 +5,7 @@ Names in an archive are only names: nothing is written outside of the folder tha
 
 from __future__ import annotations
 
+import lzma
 import stat
 import struct
 import zipfile
@@ -62,18 +63,12 @@ def unpack(archive: Path, target: Path, skip: Callable[[str, str], None]) -> Ite
                 group, path = places.of(entry.filename)
                 try:
                     _write(opened, entry, path)
-                except (
-                    zipfile.BadZipFile,
-                    zlib.error,
-                    EOFError,
-                    NotImplementedError,
-                    RuntimeError,
-                ):
+                except zipfile.BadZipFile:
                     path.unlink(missing_ok=True)
                     skip(name, f"{shown(name)} is damaged in the archive: pack it again.")
                     continue
                 yield Unpacked(path, name, group)
-    except (zipfile.BadZipFile, struct.error, ValueError, UnicodeError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError) as error:
         raise DatasetError(
             f"{shown(archive.name)} is no zip archive that can be read. Pack it again."
         ) from error
@@ -109,8 +104,10 @@ class _Places:
 def _why_not(entry: zipfile.ZipInfo) -> str | None:
     """A reason as it reads on after the name; "" for what comes in, None for what nobody misses."""
     place = PurePosixPath(entry.filename.replace("\\", "/"))
-    if entry.is_dir() or any(
-        part.startswith((".", "__MACOSX")) for part in place.parts if part != ".."
+    if (
+        not entry.filename
+        or entry.is_dir()
+        or any(part.startswith((".", "__MACOSX")) for part in place.parts if part != "..")
     ):
         return None
     kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -173,9 +170,25 @@ def _crowded(archive: Path) -> DatasetError:
 
 def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
     left = entry.file_size
-    with disk_full_as_sentence(path), opened.open(entry) as source, path.open("xb") as target:
-        while chunk := source.read(_COPY):
+    with disk_full_as_sentence(path), path.open("xb") as target:
+        for chunk in _pieces(opened, entry):
             left -= len(chunk)
             if left < 0:
                 raise zipfile.BadZipFile("more than was announced")
             target.write(chunk)
+
+
+def _pieces(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What an entry unpacks to; BadZipFile for all that unpackers say of damage.
+
+    OSError among it: of a place before the file's beginning, and what bzip2 says.
+    """
+    try:
+        with opened.open(entry) as source:
+            while chunk := source.read(_COPY):
+                yield chunk
+    except (
+        *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError, struct.error),
+        *(zlib.error, lzma.LZMAError),
+    ) as error:
+        raise zipfile.BadZipFile(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -150,6 +151,8 @@ def with_caption(
     path = image.path.with_suffix(extension)
     problems: tuple[Problem, ...] = ()
     try:
+        if leads_out(path):
+            raise DatasetError(_link(path))
         found = read_caption(path)
     except DatasetError as error:
         bare = replace_fields(image, caption=Caption(), has_caption=False, more_lines=())
@@ -233,6 +236,8 @@ class _Scan:
 
     def _settings(self, folder: Path) -> ConceptSettings:
         try:
+            if leads_out(folder / FILE_NAME):
+                raise RecipeError(_link(folder / FILE_NAME))
             return read_concept_settings(folder)
         except RecipeError as error:
             text = f"{shown(folder.name)} is used without its own settings. {error}"
@@ -243,7 +248,9 @@ class _Scan:
         pictures, captions = [], []
         for path in _listed(folder):
             suffix = path.suffix.lower()
-            if path.is_dir():
+            if leads_out(path):
+                self._say(path, _link(path), "error")
+            elif path.is_dir():
                 if path != masks and _has_pictures(path):
                     self._say(path, _nested(path), "warning")
             elif is_picture_name(path.name):
@@ -295,7 +302,12 @@ class _Scan:
 
 def _concept_folders(folder: Path, problems: list[Problem]) -> list[Path]:
     """The folder itself when pictures lie in it, else those below."""
-    inside = _listed(folder)
+    inside = []
+    for path in _listed(folder):
+        if leads_out(path):
+            problems.append(Problem(path, _link(path), "error"))
+        else:
+            inside.append(path)
     below = _without_masks([path for path in inside if path.is_dir()])
     numbered = [path for path in below if split_concept_name(path.name)[0]]
     loose = [path for path in inside if path.is_file() and is_picture_name(path.name)]
@@ -320,7 +332,28 @@ def find_masks(folder: Path, settings: ConceptSettings) -> Path | None:
         places = [folder / settings.mask_folder, folder.parent / settings.mask_folder]
     else:
         places = [folder / MASK_FOLDER, folder.with_name(f"{folder.name}{_MASKS_BESIDE}")]
-    return next((place for place in places if place.is_dir() and place != folder), None)
+    usable = (place for place in places if place.is_dir() and place != folder)
+    return next((place for place in usable if not leads_out(place)), None)
+
+
+def leads_out(path: Path) -> bool:
+    """Is it a link to something outside of the workspace that it lies in?
+
+    The page shows what lies in a workspace, also to guests. A folder of pictures elsewhere is its
+    owner's alone, and may be made of links.
+    """
+    if not path.is_symlink():
+        return False
+    homes = (one.parent for one in path.absolute().parents if one.name == "projects")
+    home = next((one for one in homes if (one / "workspace.json").is_file()), None)
+    return home is not None and not Path(os.path.realpath(path)).is_relative_to(home.resolve())
+
+
+def _link(path: Path) -> str:
+    return (
+        f"{shown(path.name)} is a link to another place, and links are not followed: put the real "
+        "file or folder there, or import the pictures."
+    )
 
 
 def _without_masks(folders: list[Path]) -> list[Path]:

@@ -27,6 +27,14 @@ class LorabakeError(Exception):
 
     exit_code = 1
 
+    def __init__(self, *told: object) -> None:
+        # What a stranger wrote may stand in it, and half a letter can be neither printed nor sent.
+        super().__init__(*(_whole(one) if isinstance(one, str) else one for one in told))
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
 
 class WorkspaceError(LorabakeError):
     """Projects, names and folders."""

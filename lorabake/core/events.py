@@ -158,7 +158,7 @@ def _parse(lines: bytes) -> list[Event]:
         try:
             record = json.loads(line)
             type_, moment, data = record["type"], float(record["time"]), record["data"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
         if type_ in EVENT_TYPES and isinstance(data, dict):
             parsed.append(Event(type_, moment, data))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lorabake.core.errors import DiskFull, WorkspaceError
 from lorabake.core.process import process_started
@@ -21,6 +23,7 @@ from lorabake.core.process import process_started
 MIB = 1024 * 1024
 FAULT_VARIABLE = "LORABAKE_FAULT"
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+MAX_DIGITS = 60  # of a whole number in JSON; seeds and hashes have 20
 _DAY = 86_400.0
 
 
@@ -93,9 +96,36 @@ def read_json(path: Path, *, limit: int = MIB) -> object:
             f"{path.name} is larger than {limit // 1024} KiB. Delete or repair it."
         )
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
+        return parse_json(data)
+    except ValueError as error:
         raise WorkspaceError(f"{path.name} is damaged ({error}). Delete or repair it.") from error
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON as our own files hold it; ValueError for anything else.
+
+    Infinity, NaN and endless whole numbers, which Python reads and then cannot turn into an int or
+    a float, are none of ours.
+    """
+    try:
+        return json.loads(
+            data, parse_int=_whole_number, parse_float=_real_number, parse_constant=_real_number
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number has {len(text)} digits")
+    return int(text)
+
+
+def _real_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no number")
+    return number
 
 
 def replace(source: Path, target: Path) -> None:

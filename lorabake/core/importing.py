@@ -54,7 +54,7 @@ class _Import:
     def caption(self, image: Path, target: Path) -> None:
         """Before its picture, so that a picture is never seen without its caption."""
         source = self.captions.get(name_key(image.stem), caption_path(image))
-        if not source.is_file():
+        if source.is_symlink() or not source.is_file():
             return None
         try:
             read_caption(source)
@@ -76,11 +76,15 @@ def import_images(sources: Path | Iterable[Path], target: Path) -> ImportReport:
 
     Only what can be decoded to its last pixel comes in. Of a killed import, whole pictures stay.
     """
-    files = _files(sources)
+    offered = _files(sources)
+    files = [path for path in offered if not path.is_symlink()]
     pictures = [path for path in files if is_picture_name(path.name)]
     captions = {name_key(path.stem): path for path in files if path.suffix.lower() == ".txt"}
     work = _Import(target, captions)
     stems = {name_key(path.stem) for path in pictures}
+    for path in offered:
+        if path.is_symlink():
+            work.skip(path, f"{shown(path.name)} is a link, and links are not followed.")
     for path in files:
         if path not in pictures and name_key(path.stem) not in stems:
             work.skip(path, _not_a_picture(path))

@@ -86,7 +86,7 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts 2.png before 10.png; total, so that every machine orders alike."""
-    parts = re.split(r"([0-9]+)", text)
+    parts = re.split(r"([0-9]{1,1000})", text)  # Python reads no number of 5,000 digits
     mixed = [
         (0, int(part), part) if number % 2 else (1, 0, name_key(part))
         for number, part in enumerate(parts)

@@ -19,6 +19,8 @@ from lorabake.core.lock import is_locked
 from lorabake.core.process import is_process
 from lorabake.core.run import Run
 
+_LARGEST = 2**60  # of a number in an event; nothing counts that far
+
 State = Literal["new", "queued", "running", "finished", "failed", "stopped", "interrupted"]
 
 INTERRUPTED = (
@@ -222,7 +224,8 @@ def _seconds_left(steps: Sequence[Event], total: int) -> float | None:
 
 def _number(data: Mapping[str, Any], key: str) -> int:
     value = data.get(key, 0)
-    return int(value) if isinstance(value, int | float) else 0
+    usable = isinstance(value, int | float) and abs(value) < _LARGEST
+    return int(value) if usable else 0
 
 
 def _record(path: Path) -> dict[str, Any]:

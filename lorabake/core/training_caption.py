@@ -89,7 +89,8 @@ def with_choices_made(text: str, choose: Callable[[list[str]], str]) -> str:
     """`{red|blue} hair` → `red hair` or `blue hair`; {{ and }} are braces that stay."""
     text = text.replace(_OPEN, "").replace(_CLOSE, "")
     text = text.replace("{{", _OPEN).replace("}}", _CLOSE)
-    text = _CHOICE.sub(lambda found: choose(found[1].split("|")), text)
+    end = text.rfind("}") + 1  # behind it, each { would be looked at to the end of the text
+    text = _CHOICE.sub(lambda found: choose(found[1].split("|")), text[:end]) + text[end:]
     return text.replace(_OPEN, "{").replace(_CLOSE, "}")
 
 

@@ -25,6 +25,7 @@ from lorabake.core.files import (
     temporary_beside,
 )
 from lorabake.core.history import close_history
+from lorabake.core.home import expanded
 from lorabake.core.importing import ImportReport, import_images
 from lorabake.core.index import Index
 from lorabake.core.lock import folder_lock
@@ -161,7 +162,7 @@ class Workspace:
     def open(cls, root: Path | None = None) -> Workspace:
         """Open it (from LORABAKE_WORKSPACE, or the usual place for user data), made if missing."""
         chosen = root or os.environ.get(VARIABLE) or platformdirs.user_data_path("lorabake", False)
-        workspace = cls(Path(chosen).expanduser().absolute())
+        workspace = cls(expanded(chosen).absolute())
         try:
             workspace._prepare()
         except OSError as error:

@@ -11,6 +11,7 @@ from typing import Final
 
 from lorabake.core.errors import ModelFileError
 from lorabake.core.files import MIB
+from lorabake.core.home import expanded
 from lorabake.core.names import name_key, shown
 from lorabake.core.registry import unknown_name
 from lorabake.core.workspace import Workspace
@@ -156,7 +157,7 @@ def _own(folder: Path, depth: int = 0) -> Iterator[Path]:
 def _file(text: str) -> Path | None:
     """The file that a path of the command line means."""
     try:
-        path = Path(text).expanduser()
+        path = expanded(text)
         return path.absolute() if path.is_file() else None
     except (OSError, RuntimeError):  # longer than a name can be; the home of nobody
         return None

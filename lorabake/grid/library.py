@@ -85,7 +85,8 @@ class Library:
         """What lies in other runs, and in the folders of other programs; the first of a name."""
         found: dict[str, Path] = {}
         with suppress(OSError):
-            for folder in sorted(self.run.folder.parent.iterdir()):
+            runs = self.run.folder.parent.iterdir()
+            for folder in sorted(one for one in runs if not one.is_symlink()):
                 for checkpoint in Run(folder).checkpoints():
                     found.setdefault(checkpoint.path.stem, checkpoint.path)
         looked_at = 0

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from lorabake.core.dataset import leads_out
+
 Stamp = tuple[int, int]  # time of change in ns, bytes
 
 
@@ -62,7 +64,8 @@ def _folder_times(root: Path) -> dict[Path, int]:
         times[root] = root.stat().st_mtime_ns
         with os.scandir(root) as entries:
             for entry in entries:
-                if entry.is_dir() and not entry.name.startswith("."):
+                hidden = entry.name.startswith(".")
+                if not hidden and entry.is_dir() and not leads_out(root / entry.name):
                     times[root / entry.name] = entry.stat().st_mtime_ns
     return times
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from lorabake.core.errors import GridError
 
 ROUND, SQUARE = 1.1, 1 / 1.1
+MAX_DEPTH = 100  # brackets in brackets; each multiplies all that is inside of it
+MAX_WEIGHT = 100.0  # far above any use; what is larger ends as no number at all
 
 _SIGN = re.compile(
     r"\\(?P<literal>[()\[\]\\]?)"
@@ -21,8 +23,9 @@ _SIGN = re.compile(
     r"|(?P<close>[)\]])"
     r"|(?P<text>[^\\()\[\]:]+|:)"
 )
-_BREAK = re.compile(r"\s*\bBREAK\b\s*")
-_EDITING = re.compile(r"(?<!\\)\[[^\[\]]*(?::\s*[.\d]+\s*|(?<!\\)\|[^\[\]]*)\]")
+_BREAK = re.compile(r"\bBREAK\b")
+_IN_SQUARE = re.compile(r"(?<!\\)\[([^\[\]]*)\]")
+_EDITS = re.compile(r":\s*[.\d]++\s*\Z|(?<!\\)\|")  # what stands between square brackets
 _AND = re.compile(r"\bAND\b")
 
 
@@ -38,7 +41,8 @@ class Piece:
 def weigh(prompt: str) -> list[Piece]:
     """The pieces of a prompt, in its order; neighbours of equal weight are one.
 
-    Raises GridError for what changes while a picture is drawn (`[a:b:0.5]`, `[a|b]`) and for AND.
+    Raises GridError for what changes while a picture is drawn (`[a:b:0.5]`, `[a|b]`), for AND, and
+    for brackets and weights beyond any use.
     """
     _refuse_what_is_not_drawn(prompt)
     pieces: list[Piece] = []
@@ -47,6 +51,11 @@ def weigh(prompt: str) -> list[Piece]:
         kind, text = match.lastgroup, match[0]
         if kind == "open":
             opened.append((text, len(pieces)))
+            if len(opened) > MAX_DEPTH:
+                raise GridError(
+                    f"More than {MAX_DEPTH} brackets stand in each other in the prompt. Close some, or "
+                    r"write a bracket of a tag's name as \(."
+                )
         elif kind == "literal":
             pieces.append(Piece(match["literal"]))
         elif kind == "weight" and (start := _closed(opened, "(")) is not None:
@@ -57,11 +66,16 @@ def weigh(prompt: str) -> list[Piece]:
             _multiply(pieces, start, SQUARE)
         else:
             first, *others = _BREAK.split(text)
-            pieces.append(Piece(first))
-            for other in others:
-                pieces += [Piece("", breaks=True), Piece(other)]
+            pieces.append(Piece(first.rstrip() if others else first))
+            for number, other in enumerate(others, 1):
+                last = number == len(others)
+                pieces += [Piece("", breaks=True), Piece(other.lstrip() if last else other.strip())]
     for bracket, start in opened:
         _multiply(pieces, start, ROUND if bracket == "(" else SQUARE)
+    if any(not abs(piece.weight) <= MAX_WEIGHT for piece in pieces):
+        raise GridError(
+            f"The prompt has a weight above {MAX_WEIGHT:g}, which no picture bears. Write (tag:1.2)."
+        )
     return _merged(pieces)
 
 
@@ -101,9 +115,10 @@ def _number(text: str) -> float:
 
 
 def _refuse_what_is_not_drawn(prompt: str) -> None:
-    if match := _EDITING.search(prompt):
+    edits = (found[0] for found in _IN_SQUARE.finditer(prompt) if _EDITS.search(found[1]))
+    if edit := next(edits, None):
         raise GridError(
-            f"{match[0][:60]} changes the prompt while a picture is drawn, which a grid does not do. "
+            f"{edit[:60]} changes the prompt while a picture is drawn, which a grid does not do. "
             r"Write one of the two; a bracket of a tag's name is written as \[."
         )
     if _AND.search(prompt):

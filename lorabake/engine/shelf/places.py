@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lorabake.core.errors import WorkspaceError
 from lorabake.core.files import atomic_write_json, read_json
+from lorabake.core.home import expanded
 from lorabake.core.lock import folder_lock
 from lorabake.core.workspace import Workspace
 
@@ -65,7 +66,7 @@ def places(workspace: Workspace) -> list[Place]:
     for folder in added_folders(workspace):
         found += _of_folder(folder, named="")
     for text in filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)):
-        found += _of_folder(Path(text).expanduser(), named="")
+        found += _of_folder(expanded(text), named="")
     if os.environ.get(ELSEWHERE_VARIABLE) == "0":
         return _once(found)
     for label, folder in _installations():
@@ -82,7 +83,7 @@ def lora_places(workspace: Workspace) -> list[Place]:
     for folder in added_folders(workspace):
         found += _loras_of(folder, named="")
     for text in filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)):
-        found += _loras_of(Path(text).expanduser(), named="")
+        found += _loras_of(expanded(text), named="")
     if os.environ.get(ELSEWHERE_VARIABLE) != "0":
         for label, folder in _installations():
             found += _loras_of(folder, named=label)
@@ -93,12 +94,12 @@ def hugging_face_cache() -> Path:
     """Where huggingface_hub keeps what it downloads; the same variables, asked in its order."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if os.environ.get(name):
-            return Path(os.environ[name]).expanduser()
+            return expanded(os.environ[name])
     home = os.environ.get("HF_HOME")
     if not home:
         cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         home = f"{cache}/huggingface"
-    return Path(home).expanduser() / "hub"
+    return expanded(home) / "hub"
 
 
 def added_folders(workspace: Workspace) -> list[Path]:
@@ -115,7 +116,7 @@ def added_folders(workspace: Workspace) -> list[Path]:
 
 def add_folder(workspace: Workspace, folder: Path) -> Path:
     """Remember a folder (of models, or of a program that has them) to look through."""
-    folder = folder.expanduser().absolute()
+    folder = expanded(folder).absolute()
     if not _is_folder(folder):
         raise WorkspaceError(f"There is no folder {folder}. Give the full path of a folder.")
     with folder_lock(workspace.root):
@@ -128,7 +129,7 @@ def add_folder(workspace: Workspace, folder: Path) -> Path:
 
 def remove_folder(workspace: Workspace, folder: Path) -> None:
     """Stop looking through a folder; nothing in it is touched."""
-    folder = folder.expanduser().absolute()
+    folder = expanded(folder).absolute()
     with folder_lock(workspace.root):
         _remember(workspace, [known for known in added_folders(workspace) if known != folder])
 
@@ -228,9 +229,9 @@ def _extra_model_paths(path: Path, keys: Iterable[str] = _COMFYUI) -> Iterator[P
             value = stripped  # one more line of `key: |`
         value = value.strip("'\"")
         if key == "base_path" and value:
-            base = (path.parent / Path(value).expanduser()).absolute()
+            base = (path.parent / expanded(value)).absolute()
         elif key in keys and value not in ("", "|", ">"):
-            folder = base / Path(value).expanduser()
+            folder = base / expanded(value)
             if _is_folder(folder):
                 yield folder
 

@@ -24,6 +24,7 @@ from lorabake.core.files import (
     sync_folder,
     temporary_beside,
 )
+from lorabake.core.home import expanded
 from lorabake.core.names import name_key
 from lorabake.core.run import Run
 from lorabake.core.workspace import Project, Workspace
@@ -71,7 +72,7 @@ def folder_of(workspace: Workspace, path: str) -> Path:
 
 def remember_folder(workspace: Workspace, folder: Path) -> Path:
     """Offer this folder first from now on; WorkspaceError when it is none."""
-    folder = folder.expanduser()
+    folder = expanded(folder)
     if folder != workspace.root / OUTPUTS and not (folder.is_absolute() and folder.is_dir()):
         raise WorkspaceError(
             f"There is no folder {str(folder)[:200]}. Give the full path of the folder in which "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorabake.core.errors import LorabakeError, ModelFileError, RecipeError
+from lorabake.core.home import expanded
 from lorabake.core.registry import Registry, unknown_name
 from lorabake.core.workspace import Workspace
 from lorabake.engine.shelf.known import known
@@ -110,7 +111,7 @@ def resolve_tagger(
         for files in taggers_here(workspace, look=look):
             if files.name.casefold() == name.casefold():
                 return None, files
-    if paths_allowed and (Path(name).expanduser().exists() or "/" in name or "\\" in name):
+    if paths_allowed and (expanded(name).exists() or "/" in name or "\\" in name):
         return None, files_at(Path(name))
     here = tuple(files.name for files in taggers_here(workspace))
     raise ModelFileError(unknown_name("tagger", name, (*TAGGERS.names, *here)))

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lorabake.core.errors import ModelFileError
+from lorabake.core.home import expanded
 from lorabake.core.names import shown
 from lorabake.core.vocabulary import remember_tagger_lists
 from lorabake.core.workspace import Workspace
@@ -48,7 +49,7 @@ def find_by_name(workspace: Workspace, names: Sequence[str]) -> TaggerFiles | No
 
 def files_at(path: Path) -> TaggerFiles:
     """A tagger in a folder, or an .onnx file with its list; ModelFileError when it is none."""
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
     model = path / "model.onnx" if path.is_dir() else path
     tags = tag_list_of(path)
     if path.is_dir() and tags is None:

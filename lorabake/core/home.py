@@ -1,0 +1,13 @@
+"""`~` at the beginning of a path that somebody typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with the home folder in place of `~`; `~nobody`, of whom there is none, stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
