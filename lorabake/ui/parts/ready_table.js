@@ -8,6 +8,7 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   const FEW = 6; // sheets that are buttons side by side
   let view = null, drawn = "", focus = [0, 0, 0];
   const marks = new Set(); // names of ticked cells
+  const nodes = new Map(); // "x-y" → its button, of the sheet that is shown
   const sheets = h("div.lb-sheets", { role: "group", hidden: true });
   const frame = h("div.lb-grid-frame", { tabindex: "-1" });
   const root = h("div.lb-sheets-and-grid", {}, sheets, frame);
@@ -15,7 +16,7 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   const cellAt = (x, y, z = focus[2]) => view.cells[(z * view.rows.length + y) * view.columns.length + x];
   const current = () => cellAt(...focus);
   const canTick = (cell) => cell.state === "done" && cell.epoch !== null && cell.weight !== null;
-  const nodeAt = (x, y) => frame.querySelector(`[data-at="${x}-${y}"]`);
+  const nodeAt = (x, y) => nodes.get(`${x}-${y}`);
   const told = (cell) => (cell.state === "failed" ? `${cell.label}: could not be rendered` : cell.label);
 
   // --- drawing ---------------------------------------------------------------------------------
@@ -33,6 +34,7 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   }
 
   function drawFrame() {
+    nodes.clear();
     const [w, t] = view.shape, longest = Math.max(...view.rows.map((text) => text.length));
     replace(frame, h("table.lb-cells", { style: `--shape:${w}/${t};--columns:${view.columns.length};--head:${longest ? Math.min(180, 24 + 8 * longest) : 0}px` },
       h("thead", {}, h("tr", {}, h("td", { "aria-label": view.axis_names.slice(0, 2).filter(Boolean).join(" and ") }), ...view.columns.map((text) => head("th", "col", text)))),
@@ -42,8 +44,9 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
 
   function place(x, y) {
     const cell = cellAt(x, y);
-    return h("td", {},
-      h("button.lb-grid-cell", { type: "button", "data-at": `${x}-${y}`, onclick: () => { choose([x, y, focus[2]]); const now = current(); if (now.state !== "waiting") open(now); } }),
+    const node = h("button.lb-grid-cell", { type: "button", "data-at": `${x}-${y}`, onclick: () => { choose([x, y, focus[2]]); const now = current(); if (now.state !== "waiting") open(now); } });
+    nodes.set(`${x}-${y}`, node);
+    return h("td", {}, node,
       h("label.lb-tick", { hidden: true, title: "Tick to bake again with it (T)" }, h("input", { type: "checkbox", tabindex: "-1", "data-tick": cell.name, "aria-label": `Tick ${cell.label}`, onchange: () => tick(cellAt(x, y)) })),
       h("div.lb-cell-extra", {}, ...inCell(cell)));
   }
@@ -93,7 +96,7 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
 
   function ring() {
     const here = nodeAt(focus[0], focus[1]);
-    for (const node of frame.querySelectorAll("[data-at]")) {
+    for (const node of nodes.values()) {
       node.classList.toggle("lb-ringed", node === here);
       node.tabIndex = node === here ? 0 : -1;
     }
@@ -133,6 +136,6 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
     root, draw, key, move, hold, tick, canTick, cellAt, current,
     isTicked: (cell) => marks.has(cell.name),
     untick(names) { for (const name of names) marks.delete(name); if (view) marked(); },
-    clear() { view = null; drawn = ""; focus = [0, 0, 0]; marks.clear(); replace(frame); },
+    clear() { view = null; drawn = ""; focus = [0, 0, 0]; marks.clear(); nodes.clear(); replace(frame); },
   };
 }
