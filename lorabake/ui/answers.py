@@ -10,7 +10,7 @@ from typing import Any
 from lorabake.core.errors import LorabakeError
 from lorabake.ui.deeds import remember_deed
 from lorabake.ui.proposals import Describe, propose
-from lorabake.ui.roles import PROPOSE, RIGHTS, refusal, who
+from lorabake.ui.roles import PROPOSE, RIGHTS, Right, refusal, who
 
 logger = logging.getLogger(__name__)
 
@@ -18,17 +18,14 @@ BUG = "Something went wrong inside lorabake. Its window shows the details; pleas
 
 
 def answered(
-    right: Any, *, what: str | Describe = ""
+    right: Right, *, what: str | Describe = ""
 ) -> Callable[[Callable[[dict[str, Any]], dict[str, Any]]], Callable[[Any], dict[str, Any]]]:
     """A function the page's scripts may call: one dict in, one dict out, `error` for a sentence.
 
     right: what whoever asks must be allowed; see roles.py. what: for those that need "start", what
     the owner is asked when a helper proposes it.
     """
-    if callable(right):  # nothing declared yet: the owner's alone
-        undeclared: Any = answered("own")(right)
-        return undeclared
-    assert right in RIGHTS, right
+    assert right in RIGHTS, "say which right it needs (see roles.py)"
     assert right != "start" or what, "say what is proposed"
 
     def decorate(

@@ -24,30 +24,26 @@ SECTIONS = {
     "concept_balance": "Concepts",
     "concept_do": "Concepts",
     "concept_subject": "Concepts",
-    "concept_triggers": "Concepts",
     "curate_view": "Curating",
     "dup_work": "Duplicates",
-    "editing": "Tag/Caption editor",
     "grab_choice": "Grabber",
     "grab_do": "Grabber",
     "grid_request": "Is it ready?",
     "grids": "Is it ready?",
     "improve_choice": "Improving the quality",
     "improve_work": "Improving the quality",
-    "inspecting": "Tag/Caption editor",
-    "many": "Tag/Caption editor",
     "numbers": "Preparing the oven",
     "pictures": "Project",
     "processing_do": "Process tags",
     "processing_look": "Process tags",
     "processing_recipes": "Process tags",
     "recipes": "Preparing the oven",
-    "sheets": "Tag/Caption editor",
     "tag_choice": "Generate tags",
-    "tag_review": "Generate tags",
     "tag_work": "Generate tags",
     "votes": "Is it ready?",
 }
+# Modules whose every change is a step of the data set's history, which tells more.
+IN_THE_JOURNAL = ("concept_triggers", "editing", "inspecting", "many", "sheets", "tag_review")
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,8 @@ _guard = threading.Lock()
 def remember_deed(person: Person, function: Callable[..., Any], data: dict[str, Any]) -> None:
     """Note it; the same again and again (somebody types) is one line."""
     module = function.__module__.rpartition(".")[2]
+    if module in IN_THE_JOURNAL:
+        return
     section = SECTIONS.get(module, module.replace("_", " "))
     project = data.get("project")
     deed = Deed(

@@ -71,9 +71,8 @@ class Sharing:
 
     def end(self) -> None:
         """Nobody is answered any more from this moment on; the tunnel goes a moment later."""
-        link = self.link
-        if link is not None:
-            link.end()
+        if self.link is not None:
+            self._everybody_out(self.link)
         self._stop.set()
 
     def close(self, seconds: float = 10.0) -> None:
@@ -81,6 +80,12 @@ class Sharing:
         self.end()
         if self._thread is not None:
             self._thread.join(seconds)
+
+    def _everybody_out(self, link: Link) -> None:
+        guests = link.guests()
+        link.end()
+        for guest in guests:
+            forget_of(guest.person.session)
 
     def living(self) -> Link:
         """The link, for what needs one."""
@@ -123,9 +128,7 @@ class Sharing:
             return f"The link has ended by itself after {hours} h."
         finally:
             if self.link is not None:
-                for guest in self.link.guests():
-                    forget_of(guest.person.session)
-                self.link.end()
+                self._everybody_out(self.link)
             door.close()
             if tunnel is not None:
                 tunnel.close()

@@ -7,6 +7,7 @@ about who may use it fails here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lorabake.ui import deeds, proposals
 from lorabake.ui.answers import answered
 from lorabake.ui.endpoints import events, events_of, functions_of
 from lorabake.ui.guard import Guard, Refused, Scope
+from lorabake.ui.parts import part
 from lorabake.ui.place import open_place
 from lorabake.ui.roles import NOBODY, OWNER, RIGHTS, ROLES, Person, needs, present, right_of, who
 from lorabake.ui.routes import routes
@@ -165,10 +167,8 @@ def test_there_is_no_way_around_the_queue(client: TestClient, path: str, role: s
 
 
 def address(route: Route) -> str:
-    filled = route.path.replace("{key:path}", "a")
-    for name in route.param_convertors:
-        filled = filled.replace("{" + name + "}", "a")
-    return filled
+    """One that the route answers to; "1" is a name and a number."""
+    return re.sub(r"\{[^}]+\}", "1", route.path)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -207,6 +207,10 @@ def test_a_function_without_a_right_is_refused_when_the_page_is_built() -> None:
         right_of(lb_new)
     with pytest.raises(AssertionError):
         needs("anything")  # type: ignore[arg-type]
+    with pytest.raises(AssertionError, match="lb_new does not say"):
+        part("notice", calls=(lb_new,))
+    with pytest.raises(AssertionError, match="which right"):
+        answered(lb_new)  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match="what is proposed"):
         answered("start")(lb_new)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import gradio as gr
 
+from lorabake.ui.roles import right_of
+
 # Each an own file, NAME.css; later ones win.
 SHEETS = (
     "page",
@@ -57,8 +59,10 @@ def part(
     scripts: further files of this folder that come before it.
 
     Each function takes one dict and its name starts with `lb_`, because Gradio makes it an
-    attribute of the component.
+    attribute of the component. Each has declared which right it needs.
     """
+    for call in calls:
+        right_of(call)
     assert all(call.__name__.startswith("lb_") for call in calls), calls
     return gr.HTML(
         value,

@@ -138,9 +138,10 @@ async function start() {
   if (here.role === "helper" || here.role === "viewer") {
     document.documentElement.dataset.role = here.role;
     strip.hidden = false;
-    replace(strip, h("span", { text: here.role === "helper" ? `You help as ${here.name}: edit captions and settings, and propose what to start.` : `You look on as ${here.name}.` }),
+    const said = h("span", { text: here.role === "helper" ? `You help as ${here.name}: edit captions and settings, and propose what to start.` : `You look on as ${here.name}.` });
+    replace(strip, said,
       h("form", { method: "post", action: "/lorabake/leave" }, h("button.lb-quiet", { text: "Leave" })));
-    hear(element, "proposed", (text) => replace(strip, h("span", { text })), { now: false });
+    hear(element, "proposed", (text) => say(said, text), { now: false });
     poll(element, still, () => 2000, { always: true });
   } else if (here.possible) {
     const again = poll(element, async () => { try { await read(); } catch { /* next time */ } },
