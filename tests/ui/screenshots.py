@@ -1,7 +1,9 @@
-"""Pictures of the running page:  python -m tests.ui.screenshots [--workspace DIR] [--into DIR] [--all]
+"""Pictures of the running page:
+python -m tests.ui.screenshots [--workspace DIR] [--into DIR] [--all | --scene ready]
 
-Without a workspace the sample project is opened, baked and rendered in a temporary one first.
+Without a workspace the sample project is opened, baked, rendered and measured in a temporary one first.
 `--all` adds every section at three widths in both themes, to look at; the others are for the README.
+`--scene ready` takes the picture of the grid alone.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from playwright.sync_api import Page as Tab
 from lorabake.core import jobs
 from lorabake.core.workspace import Workspace
 from lorabake.grid.job import GridRequest, prepare_grid
+from lorabake.grid.verdict.sitting import measure_here
 from lorabake.practice import SAMPLE_DIR
 from lorabake.recipe.presets import compose
 from lorabake.train.prepare import prepare_run
@@ -55,29 +58,33 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "screenshots")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--scene", choices=("ready",))
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     browser_path = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), "")
     with tempfile.TemporaryDirectory() as folder:
         root = options.workspace or Path(folder) / "workspace"
         bake_sample(Workspace.open(root))
-        make_screencaps(Workspace.open(root))
-        make_twins(Workspace.open(root))
-        make_wardrobe(Workspace.open(root))
-        four_outfits.make_outfits(Workspace.open(root))
+        if not options.scene:
+            make_screencaps(Workspace.open(root))
+            make_twins(Workspace.open(root))
+            make_wardrobe(Workspace.open(root))
+            four_outfits.make_outfits(Workspace.open(root))
         with (
             drawn_boards() as boards,
             running_page(root, **environment(boards, Path(folder) / "config")) as page,
             chromium(browser_path) as browser,
         ):
-            if options.all:
+            if options.scene:
+                shoot_ready(browser, page, options.into)
+            elif options.all:
                 shoot_all(browser, page, options.into)
             else:
                 shoot_readme(browser, page, options.into)
 
 
 def bake_sample(workspace: Workspace) -> None:
-    """The sample project with one bake and one grid, unless they are there."""
+    """The sample project with one bake and one measured grid, unless they are there."""
     project = workspace.create_sample_project(SAMPLE_DIR)
     if project.runs():
         return
@@ -98,6 +105,7 @@ def bake_sample(workspace: Workspace) -> None:
     prompt = dataset.images[0].caption.text
     folder = prepare_grid(run, GridRequest(prompt=prompt, epochs="2-10 (+2)"))
     _finish(workspace, jobs.enqueue(workspace, "grid", folder, "grid").place)
+    measure_here(folder, workspace, tell=print)
 
 
 def _finish(workspace: Workspace, place: str) -> None:
@@ -123,6 +131,18 @@ def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
         _show(tab, section)
         _save(Image.open(io.BytesIO(tab.screenshot())), into / f"{section}.png")
     shoot_calculator(browser, page, into)
+    shoot_ready(browser, page, into)
+
+
+def shoot_ready(browser: Browser, page: Page, into: Path) -> None:
+    """The grid with what was measured, from its heading on."""
+    tab = _tab(browser, page, 1280, 1000, "light")
+    _show(tab, "ready")
+    tab.locator("#lb-ready .lb-board").evaluate(
+        "node => window.scrollTo(0, node.getBoundingClientRect().top + scrollY - 20)"
+    )
+    tab.wait_for_function(LOADED)
+    _save(Image.open(io.BytesIO(tab.screenshot())), into / "ready.png")
 
 
 def shoot_calculator(browser: Browser, page: Page, into: Path) -> None:
