@@ -8,7 +8,6 @@ outside; each of them is kept whole, so that taking one out, or an older one bac
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
 import unicodedata
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from lorabake.core.errors import GridError, WorkspaceError
-from lorabake.core.files import MIB, atomic_write_json, read_json
+from lorabake.core.files import MIB, atomic_write_json, parse_json, read_json
 from lorabake.core.lock import folder_lock
 from lorabake.grid.job import MAX_CELLS
 
@@ -239,8 +238,8 @@ def _sent(text: str) -> dict[str, Any]:
     if len(text) > MAX_FRIEND_FILE:
         raise GridError("This file is too large to hold votes. Choose the one your friend sent.")
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
+        record = parse_json(text.encode("utf-8", "surrogatepass"))
+    except ValueError:
         record = None
     if not isinstance(record, dict) or record.get("format") != FRIEND_FORMAT:
         raise GridError("This file holds no votes. Choose the one your friend's page saved.")

@@ -9,27 +9,27 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from lorabake.grid.board import Board, Spot
+from lorabake.grid.axes import EPOCH, WEIGHT
+from lorabake.grid.board import Board, Spot, Tasted, tasted
 from lorabake.grid.ranking import Strengths, chances, gains
 from lorabake.grid.tags import lora_uses, without_tags
 
 # Prompt without its LoRAs, negative prompt, seed.
 Scene = tuple[str, str, int]
 
-_EPOCH, _WEIGHT = "Epoch", "Weight"
-
 
 @dataclass(frozen=True)
 class Candidate:
     """names: of its pictures, by scene. values: its labels along the field's axes, "epoch 8".
 
-    epoch, weight: where the grid is one of those.
+    epoch, weight: of the file of this run that it tastes of, where it is a single one.
     """
 
     label: str
@@ -93,20 +93,15 @@ def field_of(board: Board) -> Field:
         made = (shot.steps, shot.cfg, shot.sampler, shot.width, shot.height, shot.clip_skip)
         if uses:
             grouped.setdefault((uses, made, shot.base), []).append(spot)
-    members = list(grouped.values())
-    labels = [[_labels(board, spot) for spot in spots] for spots in members]
-    own = [
-        axis
-        for axis in range(3)
-        if all(len({row[axis] for row in rows}) == 1 for rows in labels)
-        and len({rows[0][axis] for rows in labels}) > 1
-    ]
-    own.sort(key=lambda axis: _rank(_axis_name(board, axis)))
+    members, epochs = list(grouped.values()), _epochs(board)
+    found = [tasted(spots[0].shot, epochs) for spots in members]
+    axes = [_axis(board, number, members, found) for number in range(3)]
+    own = sorted((axis for axis in axes if axis is not None), key=lambda axis: _rank(axis[0]))
     candidates = [
-        _candidate(spots, tuple(rows[0][axis] for axis in own))
-        for spots, rows in zip(members, labels, strict=True)
+        _candidate(spots, tuple(values[row] for _, values in own), found[row])
+        for row, spots in enumerate(members)
     ]
-    return Field(tuple(candidates), tuple(_axis_name(board, axis) for axis in own))
+    return Field(tuple(candidates), tuple(name for name, _ in own))
 
 
 def next_pair(
@@ -154,36 +149,56 @@ def roughly(count: int) -> int:
     return max(10, 3 * count)
 
 
-def _candidate(spots: Sequence[Spot], values: tuple[str, ...]) -> Candidate:
+def _candidate(spots: Sequence[Spot], values: tuple[str, ...], found: Tasted) -> Candidate:
     names: dict[Scene, str] = {}
     for spot in spots:
         scene = (without_tags(spot.shot.prompt).strip(" ,\n"), spot.shot.negative, spot.shot.seed)
         names.setdefault(scene, spot.name)
-    first = spots[0]
-    return Candidate(" · ".join(values) or first.label, names, values, first.epoch, first.weight)
+    return Candidate(" · ".join(values) or spots[0].label, names, values, found.epoch, found.weight)
 
 
-def _labels(board: Board, spot: Spot) -> tuple[str, str, str]:
-    """Along X, Y and Z: "Weight: 0.8" of an axis becomes "weight 0.8", as in a sentence."""
-    texts = (board.columns[spot.x], board.rows[spot.y], board.sheets[spot.z])
-    made = []
-    for axis, text in enumerate(texts):
-        name, colon, value = text.partition(": ")
-        if _axis_name(board, axis) == _EPOCH and spot.epoch is not None:
-            made.append(f"epoch {spot.epoch}")
-        elif _axis_name(board, axis) == _WEIGHT and spot.weight is not None:
-            made.append(f"weight {spot.weight:g}")
-        elif colon and name == _axis_name(board, axis):
-            made.append(f"{name[0].lower()}{name[1:]} {value}")
-        else:
-            made.append(text)
-    return (made[0], made[1], made[2])
+def _axis(
+    board: Board, number: int, members: Sequence[Sequence[Spot]], found: Sequence[Tasted]
+) -> tuple[str, list[str]] | None:
+    """The name of an axis and each candidate's value on it; None for one along which they do not differ.
+
+    However an axis came to change the epoch or the weight, as by Prompt S/R, it is named after that.
+    """
+    sides = (board.columns, board.rows, board.sheets)
+    labels = [{sides[number][(spot.x, spot.y, spot.z)[number]] for spot in one} for one in members]
+    if any(len(one) != 1 for one in labels):
+        return None
+    texts = [label for one in labels for label in one]
+    if len(set(texts)) < 2:
+        return None
+    if _stands_for(texts, [one.epoch for one in found]):
+        return EPOCH, [f"epoch {one.epoch}" for one in found]
+    if _stands_for(texts, [one.weight for one in found]):
+        return WEIGHT, [f"weight {one.weight:g}" for one in found]
+    name = board.axis_names[number] if number < len(board.axis_names) else ""
+    return name, [_spoken(name, text) for text in texts]
 
 
-def _axis_name(board: Board, axis: int) -> str:
-    return board.axis_names[axis] if axis < len(board.axis_names) else ""
+def _epochs(board: Board) -> dict[str, int]:
+    """By the names of the grid's LoRAs, as far as they are epochs of one training."""
+    found = [re.fullmatch(r"(.+)-(\d{2,6})", name) for name in board.files]
+    if len({match[1] for match in found if match}) != 1:
+        return {}
+    return {match[0]: int(match[2]) for match in found if match}
+
+
+def _stands_for(texts: Sequence[str], values: Sequence[float | None]) -> bool:
+    """Does each text go with one value, and each value with one text?"""
+    pairs = set(zip(texts, values, strict=True))
+    return None not in values and len(pairs) == len(set(texts)) == len(set(values))
+
+
+def _spoken(name: str, text: str) -> str:
+    """ "Sampler: Euler" becomes "sampler Euler", as in a sentence."""
+    before, colon, value = text.partition(": ")
+    return f"{name[0].lower()}{name[1:]} {value}" if colon and before == name else text
 
 
 def _rank(axis: str) -> int:
     """Epochs are decided first, then weights (the guide's order)."""
-    return {_EPOCH: 0, _WEIGHT: 1}.get(axis, 2)
+    return {EPOCH: 0, WEIGHT: 1}.get(axis, 2)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from lorabake.core.errors import GridError, LorabakeError, WorkspaceError
 from lorabake.core.files import atomic_write_json
+from lorabake.grid.axes import Axis
 from lorabake.grid.ballot import (
     VOTES,
     Pair,
@@ -32,8 +33,9 @@ from lorabake.grid.ballot import (
 )
 from lorabake.grid.duels import field_of, roughly
 from lorabake.grid.job import PLAN, GridPlan, Row
+from lorabake.grid.shot import Shot
 from lorabake.grid.votes import best, checked_pair, standing, suggested
-from lorabake.grid.xyz import open_board
+from lorabake.grid.xyz import XYZ, XyzPlan, open_board
 from tests.grid.test_page import make_grid as make_xyz
 from tests.verbs import answered, refused
 
@@ -119,6 +121,38 @@ def test_weight_0_is_left_out_and_the_rest_is_epochs_by_weights(grid: Path) -> N
     assert not field.comparable(cell(8, 0.8), cell(8, 0.8))
     with pytest.raises(GridError, match="cannot be compared"):
         checked_pair(open_board(grid), cell(8, 0.8), "other.png", "left")
+
+
+def test_the_guides_prompt_s_r_is_epochs_by_weights_too(tmp_path: Path) -> None:
+    """X looks for -03, -02, Y for 1.0>, 0.5>, Z for a seed: four candidates, drawn twice."""
+    shot = Shot(
+        prompt="<lora:k-03:1.0> 1girl",
+        negative="",
+        seed=1,
+        steps=2,
+        cfg=5.0,
+        sampler="Euler",
+        width=64,
+        height=48,
+    )
+    axes = (
+        Axis("Prompt S/R", ("1.0>", "0.5>")),
+        Axis("Prompt S/R", ("-03", "-02")),
+        Axis("Seed", ("1", "2")),
+    )
+    files = {name: (f"{name}.safetensors", "") for name in ("k-02", "k-03")}
+    folder = tmp_path / "run" / "grid" / "sr"
+    folder.mkdir(parents=True)
+    for known, labels in (
+        (files, ["epoch 3 · weight 1", "epoch 3 · weight 0.5", "epoch 2 · weight 1"]),
+        ({}, ["1.0> · -03", "0.5> · -03", "1.0> · -02"]),
+    ):
+        plan = XyzPlan(shot, axes, ("k-02", "k-03"), known, {})
+        atomic_write_json(folder / XYZ, {"format": 1, **asdict(plan)})
+        field = field_of(open_board(folder))
+        assert [one.label for one in field.candidates][:3] == labels
+        assert [len(one.names) for one in field.candidates] == [2] * 4
+    assert field.axes == ("Prompt S/R", "Prompt S/R")
 
 
 def test_only_pictures_of_one_prompt_and_seed_meet(tmp_path: Path) -> None:
@@ -264,24 +298,20 @@ def test_a_damaged_file_is_said_so_and_left_alone(grid: Path) -> None:
         assert (grid / VOTES).read_text(encoding="utf-8") == text
 
 
-JUNK = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                ["stars", "pairs", "left", "right", "verdict", "voter", "ballot", "at"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=10,
-)
+def junk(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
+    keys = st.sampled_from(["stars", "pairs", "left", "right", "verdict", "voter", "ballot", "at"])
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | numbers | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+        max_leaves=10,
+    )
+
+
+ANY, OURS = junk(st.floats()), junk(st.floats(allow_nan=False, allow_infinity=False))
 
 
 @settings(max_examples=30, deadline=None)
-@given(JUNK, JUNK)
+@given(OURS, OURS)
 def test_what_no_page_wrote_never_stops_it(
     tmp_path_factory: pytest.TempPathFactory, own: Any, friends: Any
 ) -> None:
@@ -360,7 +390,7 @@ def test_a_file_that_is_not_as_our_page_writes_it(
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(("stars", "pairs", "name", "voter"), JUNK)))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(("stars", "pairs", "name", "voter"), ANY)))
 def test_any_file_is_read_or_refused_with_a_sentence(changes: dict[str, Any]) -> None:
     try:
         friend, _ = read_friend(from_friend(**changes), "first", {cell(8, 0.8)})
