@@ -216,7 +216,7 @@ def _overcooked(measures: Mapping[str, Measure]) -> Hint | None:
             "prompts. Thresholds are ours; what they cannot see are doubled lines and melted hands.",
         )
     told = [f"{SIGN_WORDS[name]} ({cells_words(cells)})" for name, cells in signs.items()]
-    why = " ".join(ABOUT[name].text for name in signs)
+    why = "\n".join(f"{ABOUT[name].title}: {ABOUT[name].text}" for name in signs)
     return Hint("warn", f"Signs of overcooking: {'; '.join(told)}.", why)
 
 

@@ -6,7 +6,8 @@ good: the weighted mean of what is there of
     fit       how much of the loss that some cell takes away this one takes away
     likeness  as a share of the most like cell's
     obeyed    as a share of the most obedient cell's
-overcooked: the plainest of the signs, 0 to 1.
+overcooked: the plainest of the signs, 0 to 1; drift of other prompts counts half, because a bake
+    without regularisation pictures drifts however well it is baked.
 Cells so close that chance may have ordered them are a tie: among these the weight nearest to 1.0 is
 proposed, and of these the earliest epoch. docs/verdict.md tells where the numbers come from.
 """
@@ -23,6 +24,7 @@ from lorabake.grid.verdict.measures import Measure, overcooked
 WEIGHTS = {"fit": 0.35, "likeness": 0.45, "obeyed": 0.2}
 MEMORY = 0.15  # of fit, where the pictures were trained on: it then also rewards learning by heart
 COST = 0.5  # what a plain sign of overcooking takes from a score
+HALF = ("drift",)  # signs that count half
 TIE = (0.01, 0.02)  # at least and at most: within two standard errors in between
 
 
@@ -55,8 +57,7 @@ def propose(measures: Mapping[str, Measure], *, held_out: bool) -> Proposal | No
     scores = {}
     for key in keys:
         good = sum(weights[name] * part[key] for name, part in there.items()) / whole
-        worst = max(overcooked(measures, key).values(), default=0.0)
-        scores[key] = good * (1 - COST * worst)
+        scores[key] = good * (1 - COST * _worst(measures, key))
     candidates = [key for key in keys if key[1] > 0]
     if not candidates:
         return None
@@ -75,6 +76,12 @@ def propose(measures: Mapping[str, Measure], *, held_out: bool) -> Proposal | No
 
 
 _SOURCE = {"fit": "loss", "likeness": "likeness", "obeyed": "obeyed"}
+
+
+def _worst(measures: Mapping[str, Measure], key: Key) -> float:
+    """How overcooked a cell is by its plainest sign."""
+    signs = overcooked(measures, key).items()
+    return max((share / 2 if name in HALF else share for name, share in signs), default=0.0)
 
 
 def _preference(key: Key) -> tuple[float, int]:

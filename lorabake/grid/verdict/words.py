@@ -24,8 +24,8 @@ ABOUT = {
         "plain",
         "What the proposal is made of: how much of the loss a cell takes away (weight 0.35; 0.15 when the "
         "pictures were trained on), its likeness (0.45) and how well it obeys the prompt (0.2), each as a "
-        "share of the best cell's. The plainest sign of overcooking takes up to half of it away. The "
-        "weights are ours.",
+        "share of the best cell's. The plainest sign of overcooking takes up to half of it away (drift "
+        "up to a quarter). The weights are ours.",
     ),
     "loss": About(
         "Validation loss",
