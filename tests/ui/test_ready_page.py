@@ -98,8 +98,8 @@ def test_the_guides_prompt_s_r(chromium_path: str, tmp_path: Path) -> None:
         line = part.locator(".lb-progress-line")
         missing = "8 of 12 pictures; 4 could not be rendered, their cells say why."
         expect(line).to_have_text(missing, timeout=BAKE)
-        expect(part.locator("thead th")).to_have_text(["-03", "-02", "-01"])
-        expect(part.locator("tbody th")).to_have_text(["1.0>", "0.5>"])
+        expect(part.locator(".lb-cells thead th")).to_have_text(["-03", "-02", "-01"])
+        expect(part.locator(".lb-cells tbody th")).to_have_text(["1.0>", "0.5>"])
         pictures, failed = part.locator(".lb-grid-cell img"), part.locator(".lb-cell-failed")
         expect(pictures).to_have_count(4)
         expect(failed).to_have_count(2)
