@@ -49,7 +49,9 @@ function makeVotes({ server, where, board }) {
   // --- stars -----------------------------------------------------------------------------------
   const has = (name) => Boolean(about?.stars.includes(name));
   async function star(cell) {
-    if (cell.state !== "done" || !about) return;
+    if (cell.state !== "done") return;
+    if (!about) await read(); // pressed before the votes were here
+    if (!about) return;
     const wanted = where(), mine = (turn += 1);
     try {
       const answer = await ask(server.lb_star, { ...wanted, voter, name: cell.name, on: !has(cell.name) });
