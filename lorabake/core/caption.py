@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lorabake.core.errors import DatasetError
+from lorabake.core.links import leads_out, link_sentence
 from lorabake.core.names import shown
 
 MAX_BYTES = 64 * 1024
@@ -87,8 +88,10 @@ def text_hash(text: str) -> str:
 def read_caption(path: Path) -> CaptionFile:
     """Read a caption file, whichever editor wrote it; a missing one is empty.
 
-    DatasetError when it is too large, or not text.
+    DatasetError when it is too large, not text, or a link out of its workspace.
     """
+    if leads_out(path):
+        raise DatasetError(link_sentence(path))
     raw = _read_raw(path)
     if raw is None:
         return CaptionFile("", text_hash(""), exists=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from lorabake.core.image import (
     sentences,
 )
 from lorabake.core.index import Index
+from lorabake.core.links import leads_out, link_sentence
 from lorabake.core.names import name_key, natural_key, safe_name, shown
 
 MAX_REPEATS = 1000
@@ -151,8 +151,6 @@ def with_caption(
     path = image.path.with_suffix(extension)
     problems: tuple[Problem, ...] = ()
     try:
-        if leads_out(path):
-            raise DatasetError(_link(path))
         found = read_caption(path)
     except DatasetError as error:
         bare = replace_fields(image, caption=Caption(), has_caption=False, more_lines=())
@@ -237,7 +235,7 @@ class _Scan:
     def _settings(self, folder: Path) -> ConceptSettings:
         try:
             if leads_out(folder / FILE_NAME):
-                raise RecipeError(_link(folder / FILE_NAME))
+                raise RecipeError(link_sentence(folder / FILE_NAME))
             return read_concept_settings(folder)
         except RecipeError as error:
             text = f"{shown(folder.name)} is used without its own settings. {error}"
@@ -249,7 +247,7 @@ class _Scan:
         for path in _listed(folder):
             suffix = path.suffix.lower()
             if leads_out(path):
-                self._say(path, _link(path), "error")
+                self._say(path, link_sentence(path), "error")
             elif path.is_dir():
                 if path != masks and _has_pictures(path):
                     self._say(path, _nested(path), "warning")
@@ -305,7 +303,7 @@ def _concept_folders(folder: Path, problems: list[Problem]) -> list[Path]:
     inside = []
     for path in _listed(folder):
         if leads_out(path):
-            problems.append(Problem(path, _link(path), "error"))
+            problems.append(Problem(path, link_sentence(path), "error"))
         else:
             inside.append(path)
     below = _without_masks([path for path in inside if path.is_dir()])
@@ -334,26 +332,6 @@ def find_masks(folder: Path, settings: ConceptSettings) -> Path | None:
         places = [folder / MASK_FOLDER, folder.with_name(f"{folder.name}{_MASKS_BESIDE}")]
     usable = (place for place in places if place.is_dir() and place != folder)
     return next((place for place in usable if not leads_out(place)), None)
-
-
-def leads_out(path: Path) -> bool:
-    """Is it a link to something outside of the workspace that it lies in?
-
-    The page shows what lies in a workspace, also to guests. A folder of pictures elsewhere is its
-    owner's alone, and may be made of links.
-    """
-    if not path.is_symlink():
-        return False
-    homes = (one.parent for one in path.absolute().parents if one.name == "projects")
-    home = next((one for one in homes if (one / "workspace.json").is_file()), None)
-    return home is not None and not Path(os.path.realpath(path)).is_relative_to(home.resolve())
-
-
-def _link(path: Path) -> str:
-    return (
-        f"{shown(path.name)} is a link to another place, and links are not followed: put the real "
-        "file or folder there, or import the pictures."
-    )
 
 
 def _without_masks(folders: list[Path]) -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lorabake.core.errors import GridError
+from lorabake.core.names import shown
 from lorabake.engine.networks.blocks import BlockWeights
 from lorabake.grid.block_text import read_blocks
 from lorabake.grid.values import number
@@ -60,7 +61,7 @@ def lora_uses(prompt: str) -> list[LoraUse]:
     uses = [_use(match) for match in _TAG.finditer(prompt)]
     names = [use.name for use in uses]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise GridError(f"The prompt names {twice} twice. Leave one of the two tags.")
+        raise GridError(f"The prompt names {shown(twice)} twice. Leave one of the two tags.")
     if len(uses) > MAX_LORAS:
         raise GridError(f"The prompt asks for {len(uses)} LoRAs; at most {MAX_LORAS} are drawn.")
     return uses
@@ -79,7 +80,7 @@ def without_lora_tags(prompt: str, names: Sequence[str]) -> str:
     for match in _TAG.finditer(prompt):
         if _name(match) not in names:
             raise GridError(
-                f"The prompt asks for {match[0]}, which is not a file of this run. "
+                f"The prompt asks for {shown(match[0], 80)}, which is not a file of this run. "
                 "Leave it out: the grid puts in this run's own files."
             )
     return re.sub(r"(?:^|(?<=,))\s*,", "", without_tags(prompt)).strip().strip(",").strip()
@@ -144,7 +145,9 @@ def _key(part: str) -> str:
 def _use(match: re.Match[str]) -> LoraUse:
     name, *rest = (part.strip() for part in match[2].split(":"))
     if not name:
-        raise GridError(f"{match[0]} names no LoRA. Write for example <lora:hsr_kafka-10:1.0>.")
+        raise GridError(
+            f"{shown(match[0], 80)} names no LoRA. Write for example <lora:hsr_kafka-10:1.0>."
+        )
     plain = [part for part in rest if not _key(part)]
     given = {_key(part): part.partition("=")[2] for part in rest if _key(part)}
     if len(plain) > len(_PLAIN) or given.keys() - _KEYS:

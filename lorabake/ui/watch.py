@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from lorabake.core.dataset import leads_out
+from lorabake.core.links import leads_out
 
 Stamp = tuple[int, int]  # time of change in ns, bytes
 

@@ -68,6 +68,8 @@ from lorabake.engine.shelf.places import _extra_model_paths
 from lorabake.engine.shelf.sources import parse_spec
 from lorabake.engine.token_count import count_tokens
 from lorabake.grid.axes import AXES, Known, choose_epochs, parse_weights, read_axis
+from lorabake.grid.ballot import friendly_name, grid_of_file, read_friend, read_votes
+from lorabake.grid.block_text import not_meant, read_blocks, shown_blocks
 from lorabake.grid.handover.look import tag_counts
 from lorabake.grid.tags import (
     lora_uses,
@@ -260,6 +262,12 @@ def _axis(text: str, _: Path) -> None:
             read(text)
     words = parse_words(text)
     assert parse_words(join_words(words)) == words or not any(words)
+
+
+def _blocks(text: str, _: Path) -> None:
+    read_blocks(text)
+    shown_blocks(text)
+    not_meant(12, "sd15")
 
 
 # --- files of settings ----------------------------------------------------------------------------------
@@ -602,6 +610,31 @@ def _grid_file(plan: Any, folder: Path) -> None:
     read_xyz(folder)
 
 
+_FRIEND = {
+    "format": "lorabake votes", "version": 1, "grid": "g", "voter": "0123456789abcdef", "name": "Ann",
+    "stars": ["1.png"], "pairs": [["1.png", "2.png", "left", 1.0], ["1.png", "2.png", "tie", 2]],
+}  # fmt: skip
+
+
+def _friends_votes(told: Any, _: Path) -> None:
+    read_friend(json.dumps(told), "g", {"1.png", "2.png"})
+
+
+def _friends_text(text: str, _: Path) -> None:
+    grid_of_file(text)
+    assert friendly_name(text).isprintable()
+    read_friend(text, "g", {"1.png", "2.png"})
+
+
+_VOTES = {"format": 1, "own": {"stars": ["1.png"], "pairs": []}, "friends": [{"voter": "0123456789abcdef",
+          "name": "Ann", "added": 1.0, "out": False, "ballot": {"stars": [], "pairs": []}}]}  # fmt: skip
+
+
+def _votes(record: Any, folder: Path) -> None:
+    (folder / "votes.json").write_bytes(json.dumps(record).encode())
+    read_votes(folder)
+
+
 def _workspace_file(data: bytes, folder: Path) -> None:
     (folder / "workspace.json").write_bytes(data)
     Workspace.open(folder)
@@ -735,6 +768,7 @@ PARSERS: tuple[Parser, ...] = (
     Parser("prompts as captions", texts(*PROMPTS), _shown_prompt),
     Parser("sample prompts", texts("ohwx, 1girl --n lowres --w 832 --h 1216 --d 42 --s 28 --l 5\n# x\nb --ss ddim"), _sample_prompts, pace=2),
     Parser("axes of a grid", texts(*VALUES), _axis, pace=3),
+    Parser("block weights", texts("MIDD", "IN04", "1,0,0,0,1,1,1,1,1,1,1,1", "1,0.5,0,-1,1,1,1,1,1,1,1,1,1,1,1,1,1"), _blocks),
     Parser("TOML", texts(*_presets()), _plain_toml, pace=10),
     Parser("recipes", texts(*_presets()), _settings_text, pace=10),
     Parser(
@@ -766,6 +800,9 @@ PARSERS: tuple[Parser, ...] = (
     Parser("frozen data sets", jsons(_MANIFEST), _manifest, pace=2),
     Parser("marks", bytes_of(b'{"0123": true}'), _marks, pace=2),
     Parser("a project's choice", jsons(_CHOSEN), _chosen, pace=10),
+    Parser("friends' votes", jsons(_FRIEND), _friends_votes),
+    Parser("friends' votes as text", texts(json.dumps(_FRIEND), "Ann"), _friends_text),
+    Parser("votes on a grid", jsons(_VOTES), _votes, pace=2),
     Parser("plans of grids", jsons(_XYZ), _grid_file, pace=2),
     Parser("a workspace's mark", bytes_of(b'{"format": 1}'), _workspace_file, pace=10),
     Parser("lists of taggers", bytes_of(TAGGER_CSV), _labels, pace=2),

@@ -33,6 +33,7 @@ from lorabake.engine.checkpoint_file import read_header
 from lorabake.engine.families.emphasis import Piece, weigh
 from lorabake.engine.shelf.places import _extra_model_paths, add_folder
 from lorabake.grid.library import Library
+from lorabake.grid.tags import lora_uses
 from lorabake.grid.xyz import read_xyz
 from tests.fuzz.parsers import png
 from tests.ui.browsing import make_project
@@ -60,6 +61,13 @@ def test_long_runs_of_one_sign_take_no_time(read: Callable[[str], object], text:
 def test_weights_beyond_any_use_are_refused(prompt: str) -> None:
     with pytest.raises(GridError, match=r"brackets|weight"):
         weigh(prompt)
+
+
+@pytest.mark.parametrize("prompt", [f"<lora:{'a' * 5000}:x:y:z>", f"<lora:{'b' * 5000}:1>" * 2])
+def test_sentences_name_no_more_than_a_line(prompt: str) -> None:
+    with pytest.raises(GridError) as caught:
+        lora_uses(prompt)
+    assert len(str(caught.value)) < 300
 
 
 def test_a_break_takes_the_blanks_around_it() -> None:
