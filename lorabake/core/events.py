@@ -160,7 +160,7 @@ def _parse(lines: bytes) -> list[Event]:
             type_, moment, data = record["type"], float(record["time"]), record["data"]
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
-        if type_ in EVENT_TYPES and isinstance(data, dict):
+        if isinstance(type_, str) and type_ in EVENT_TYPES and isinstance(data, dict):
             parsed.append(Event(type_, moment, data))
     return parsed
 

@@ -140,9 +140,11 @@ def test_numbers_that_nothing_holds_are_damage(tmp_path: Path, number: str) -> N
         read_xyz(tmp_path)
 
 
-def test_an_event_of_no_time_is_left_out(tmp_path: Path) -> None:
+def test_events_of_no_time_or_kind_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(f'{{"type": "note", "time": {"9" * 400}, "data": {{}}}}\n', encoding="utf-8")
+    assert read_events(path)[0] == []
+    path.write_text('{"type": [], "time": 1, "data": {}}\n', encoding="utf-8")
     assert read_events(path)[0] == []
 
 
