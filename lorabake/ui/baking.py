@@ -27,7 +27,7 @@ def build(desk: Desk) -> None:
         bakes.lb_remove,
         bakes.lb_move,
     )
-    board = part("baking", calls=calls, scripts=("plot", "strip"), elem_id="lb-baking")
+    board = part("baking", calls=calls, scripts=("plot", "strip", "jobs"), elem_id="lb-baking")
     follow(desk, board, tells=False)
 
 

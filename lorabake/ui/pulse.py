@@ -14,7 +14,9 @@ from lorabake.core.run import Run
 from lorabake.core.workspace import Project
 from lorabake.ui.bakes import doing, newest_first, readiness
 from lorabake.ui.device import device_label
+from lorabake.ui.drawer import oven_news
 from lorabake.ui.place import Shelf, place
+from lorabake.ui.tour import tour
 from lorabake.ui.words import plural, running_text
 
 
@@ -50,6 +52,8 @@ def pulse(name: str, sections: Sequence[ModuleType]) -> dict[str, Any]:
         "titles": {section.ID: title_state(section, name) if known else "" for section in sections},
         "files": [f"{run.name}: {len(run.checkpoints())}" for run in newest],
         "progress": running.status.step / steps if running and steps else None,
+        "oven": oven_news(queue),
+        "tour": tour(place().workspace, name if known else ""),
         "busy": running is not None or any(view.is_waiting for view in queue),
     }
 
@@ -64,6 +68,8 @@ def title_state(section: ModuleType, name: str) -> str:
 
 def next_step(project: Project | None, queue: Sequence[JobView]) -> Step:
     """What a person would do now."""
+    if project is None and place().workspace.projects():
+        return Step("Opening your project…", "")  # the page says in a moment which one
     if project is None:
         return Step(
             "Start with a project of your own, or look around in the sample.",

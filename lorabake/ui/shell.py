@@ -15,6 +15,7 @@ from lorabake.ui import (
     baking,
     concepts,
     curating,
+    drawer,
     duplicates,
     editor,
     grabber,
@@ -51,6 +52,7 @@ SECTIONS: tuple[ModuleType, ...] = (
 
 # A loaf with three cuts, drawn here so that nothing is fetched.
 BRAND = (
+    '<a class="lb-skip" href="#lb-next">Skip to the open section</a>'
     '<svg viewBox="0 0 32 32" fill="none" stroke="currentColor" stroke-width="2.4" '
     'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">'
     '<path d="M4 18c0-6 5-9 12-9s12 3 12 9c0 3-1 6-3 6H7c-2 0-3-3-3-6Z"/>'
@@ -78,9 +80,9 @@ def build_page() -> Any:
                 filterable=False,
                 elem_id="lb-project-switcher",
             )
-            part("header")
+            part("header", calls=drawer.CALLS, scripts=("jobs", "drawer"))
         friends = part("helping", "", calls=helping.CALLS, elem_id="lb-helping")
-        heartbeat = part("next", "", calls=(lb_pulse,), elem_id="lb-next")
+        heartbeat = part("next", "", calls=(lb_pulse,), scripts=("tour",), elem_id="lb-next")
         desk = Desk(switcher, signal("dataset"), signal("runs"))
         for section in SECTIONS:
             with gr.Accordion(

@@ -14,6 +14,7 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 ) else None
 
 from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
+from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.core.workspace import Workspace  # noqa: E402
 from lorabake.practice import SAMPLE_DIR  # noqa: E402
@@ -94,6 +95,16 @@ def test_settings_of_another_trainer_are_looked_at_and_used(
     assert chosen.recipe.network.network_dim == 12
 
 
+def leave(tab: Tab) -> str:
+    """The tab goes behind another one; what its title says then."""
+    hidden = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
+    return str(tab.evaluate(f"() => {{ {hidden}; return document.title; }}"))
+
+
+def come_back(tab: Tab) -> None:
+    tab.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def test_a_bake_with_validation_and_samples_is_stopped_and_goes_on(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -117,7 +128,15 @@ def test_a_bake_with_validation_and_samples_is_stopped_and_goes_on(
         expect(line).to_contain_text("step", timeout=BAKE)
         tab.get_by_role("button", name="Stop after this step").click()
         expect(line).to_contain_text("Stopped at step", timeout=BAKE)
-        tab.locator("#lb-baking").get_by_role("button", name="Resume", exact=True).click()
+        tab.locator("#lb-oven-open").click()
+        oven = tab.get_by_role("region", name="Oven", exact=True)
+        oven.get_by_role("button", name="Resume: practice").click()
+        expect(oven).to_contain_text(re.compile(r"step \d+ of \d+"), timeout=BAKE)
+        expect(tab).to_have_title(re.compile(r"^\d+ % · lorabake$"), timeout=BAKE)
+        title = leave(tab)
+        tab.wait_for_function("title => document.title !== title", arg=title, timeout=BAKE)
+        come_back(tab)
+        tab.keyboard.press("Escape")
         expect(line).to_contain_text("Done: 2 epochs", timeout=BAKE)
 
         expect(tab.locator("#lb-baking .lb-held-dot")).to_have_count(2)

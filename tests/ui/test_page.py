@@ -15,6 +15,7 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 ) else None
 
 from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
+from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.core.workspace import Workspace  # noqa: E402
 from tests.ui.browsing import BAKE, chromium, make_project, open_section, visit, watched  # noqa: E402
@@ -32,10 +33,18 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Path) -> None:
     """The whole way with mouse and keyboard, on the practice model, reloaded in the middle."""
     with running_page(tmp_path / "workspace") as page, watched(browser) as (context, _):
+        context.add_init_script(AWAY)
         tab = visit(context, page.address)
+        steps = tab.get_by_role("region", name="Your first LoRA")
+        expect(steps.locator("[aria-current=step]")).to_have_text("○Sample project")
         tab.locator("#lb-next").get_by_role("button", name="Open the sample project").click()
         expect(tab.locator("#sec-project > button")).to_contain_text("24 pictures")
+        expect(steps.locator("[aria-current=step]")).to_have_text("○Bake")
 
+        before = clicks(tab)
+        tab.locator("#lb-oven-open").click()
+        tab.get_by_label("Tell me when a job ends").check()
+        tab.keyboard.press("Escape")
         open_section(tab, "oven")
         repeats = tab.locator("#lb-calculator").get_by_label("Repeats of ohwx")
         expect(repeats).to_have_value("5")
@@ -55,12 +64,14 @@ def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Pa
         expect(tab.locator("#set-general-epochs.lb-changed")).to_be_visible()
 
         start = tab.locator("#lb-next").get_by_role("button", name="Bake 3 epochs")
+        detour = clicks(tab) - before  # what a newcomer leaves as it is
         start.focus()
         tab.keyboard.press("Enter")
         tab.locator("#sec-baking > button.open").wait_for()
         line = tab.locator("#lb-baking .lb-progress-line")
         expect(line).to_contain_text(re.compile(r"Epoch 1 of 3 · step \d+ of 54"), timeout=BAKE)
         expect(tab.locator("#lb-baking .lb-average")).to_have_count(1)
+        expect(tab).to_have_title(re.compile(r"^\d+ % · lorabake$"))
 
         tab.reload()
         expect(line).to_contain_text(
@@ -103,6 +114,35 @@ def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Pa
         with context.expect_page() as opened:
             tab.get_by_role("link", name="Open the sheet as PNG").click()
         assert "/lorabake/sheet/practice/practice/" in opened.value.url
+
+        tab.bring_to_front()
+        expect(tab).to_have_title("lorabake")
+        expect(steps.locator("[aria-current=step]")).to_have_text("○Use this one")
+        told = tab.evaluate("window.told")
+        assert [text for text in told if text.endswith(": done, 12 pictures.")]
+        # Left are "Use this one" and "Write practice.safetensors"; see test_handover.
+        assert clicks(tab) - detour + 2 <= 10
+        steps.get_by_role("button", name="Hide the list").click()
+        expect(steps).to_be_hidden()
+
+
+# A browser that may show messages, in a window that somebody has left; and a count of clicks.
+AWAY = """
+  window.told = [];
+  window.Notification = class {
+    static get permission() { return sessionStorage.may || 'default'; }
+    static async requestPermission() { return (sessionStorage.may = 'granted'); }
+    constructor(title, { body }) { window.told.push(body); }
+  };
+  document.hasFocus = () => false;
+  addEventListener('click', (event) => {
+    if (event.isTrusted) sessionStorage.clicks = Number(sessionStorage.clicks || 0) + 1;
+  }, true);
+"""
+
+
+def clicks(tab: Tab) -> int:
+    return int(tab.evaluate("Number(sessionStorage.clicks)"))
 
 
 def test_a_picture_of_the_project_opens_in_the_editor(browser: Browser, tmp_path: Path) -> None:

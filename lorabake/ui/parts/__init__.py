@@ -36,6 +36,8 @@ SHEETS = (
     "ready",
     "verdict",
     "votes",
+    "drawer",
+    "everybody",
 )
 
 

@@ -9,7 +9,7 @@ const chooser = h("select.lb-select", { "aria-label": "Run", onchange: () => { p
 const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop after this step", onclick: () => act(server.lb_stop, view.run.place) });
 const resume = h("button.lb-button", { type: "button", text: "Resume", onclick: () => act(server.lb_resume, view.run.place) });
 const taste = h("button.lb-button", { type: "button", text: "See which epoch works best", onclick: () => go("ready", { focus: true }) });
-const line = h("p.lb-progress-line", { role: "status" });
+const line = h("p.lb-progress-line");
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the bake", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
 const trouble = h("div");
 const plot = makePlot();
@@ -19,7 +19,9 @@ const run = h("div.lb-run", { hidden: true },
   h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: "Run" }), chooser), h("span.lb-grow"), stop, resume, taste),
   line, meter, trouble, plot.root, strip.root,
   h("details.lb-details", {}, h("summary", { text: "Last lines of the log" }), log));
-const queue = h("div.lb-queue");
+const queueTitle = h("h3.lb-heading", { text: "Queue", hidden: true });
+const jobs = makeJobs(server, act);
+const queue = h("div.lb-queue", {}, queueTitle, jobs.root);
 const main = h("div.lb-baking", { hidden: true },
   h("div.lb-line.lb-start", {}, h("label.lb-field", {}, h("span", { text: "Name of the LoRA" }), name), bake, blocked),
   said, run, queue);
@@ -85,7 +87,7 @@ function drawRun(r) {
     replace(chooser, ...names.map((n) => h("option", { value: n, text: n })));
   }
   chooser.value = r.name;
-  say(line, progress(r));
+  sayFigures(line, progress(r));
   const share = r.steps ? r.step / r.steps : 0;
   meter.hidden = r.state === "finished" || !r.steps;
   meter.firstChild.style.width = `${(100 * share).toFixed(2)}%`;
@@ -106,26 +108,9 @@ function drawRun(r) {
   say(log, r.log || "Nothing yet.");
 }
 
-const states = { running: "running", queued: "waiting", finished: "done", failed: "failed", stopped: "stopped", interrupted: "interrupted" };
-const tones = { running: "info", queued: "info", finished: "ok", failed: "bad", stopped: "warn", interrupted: "warn" };
-function job(row) {
-  const buttons = [];
-  const small = (text, label, work) => h("button.lb-quiet", { type: "button", text, "aria-label": `${label}: ${row.title}`, onclick: work });
-  if (row.position) buttons.push(small("Earlier", "Earlier", () => act(server.lb_move, row.place, { position: row.position - 1 })));
-  if (["running", "queued"].includes(row.state) && !row.stopping) buttons.push(small("Stop", "Stop", () => act(server.lb_stop, row.place)));
-  if (row.can_resume) buttons.push(small("Resume", "Resume", () => act(server.lb_resume, row.place)));
-  if (row.state !== "running" && row.state !== "queued") buttons.push(small("Off the list", "Off the list", () => act(server.lb_remove, row.place)));
-  const share = row.steps ? ` · ${row.step} of ${row.steps}` : "";
-  return h("li", {}, h("span.lb-job-kind", { text: { grid: "Grid", tag: "Tags", enhance: "Pictures" }[row.kind] || "Bake" }), h("b", { text: row.title }),
-    h(`span.lb-job-state.lb-tone-${tones[row.state] || "info"}`, { text: `${row.stopping ? "stopping" : states[row.state] || row.state}${row.state === "running" ? share : ""}` }),
-    h("span.lb-job-buttons", {}, ...buttons));
-}
-
 function drawQueue(rows) {
-  const key = JSON.stringify(rows.map((r) => [r.place, r.state, r.position, r.step, r.stopping]));
-  if (queue.dataset.key === key) return;
-  queue.dataset.key = key;
-  replace(queue, rows.length > 0 && h("h3.lb-heading", { text: "Queue" }), rows.length > 0 && h("ul.lb-jobs", {}, ...rows.map(job)));
+  queueTitle.hidden = !rows.length;
+  jobs.draw(rows);
 }
 
 function drawStart(ready) {

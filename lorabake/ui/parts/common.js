@@ -30,6 +30,23 @@ window.lorabake ??= (() => {
     if (node.textContent !== text) node.textContent = text;
   }
 
+  /**
+   * A line whose figures change all the time: shown at once, read out only when its words change.
+   * A progress that speaks every second would silence everything else.
+   */
+  const heard = new WeakMap();
+  function sayFigures(node, text) {
+    say(node, text);
+    if (!heard.has(node)) {
+      heard.set(node, h("span.lb-sr", { role: "status" }));
+      node.after(heard.get(node));
+    }
+    const voice = heard.get(node), words = text.replace(/[\d.,:]+/g, "");
+    if (voice.dataset.words === words) return;
+    voice.dataset.words = words;
+    say(voice, text);
+  }
+
   const remember = (key, value) => {
     try { localStorage.setItem(`lorabake:${key}`, JSON.stringify(value)); } catch { /* full or private */ }
   };
@@ -53,14 +70,17 @@ window.lorabake ??= (() => {
 
   const shown = (element) => element.isConnected && element.offsetParent !== null;
 
-  /** Call `work` every `pause()` ms while the page can be seen and the element is on it. */
-  function poll(element, work, pause, { always = false } = {}) {
+  /**
+   * Call `work` every `pause()` ms while the page can be seen and the element is on it.
+   * always: also while its section is closed; behind(): also while the page is behind another.
+   */
+  function poll(element, work, pause, { always = false, behind = () => false } = {}) {
     let timer = null, running = false, again = false;
     const tick = async () => {
       clearTimeout(timer);
       if (running) { again = true; return; }
       if (!element.isConnected) { stop(); return; }
-      if (!document.hidden && (always || shown(element))) {
+      if ((!document.hidden || behind()) && (always || shown(element))) {
         running = true;
         try { await work(); } finally { running = false; }
       }
@@ -126,6 +146,6 @@ window.lorabake ??= (() => {
   /** Mebibytes in a person's words: "6.5 GB", "320 MB". */
   const size = (mib) => (mib >= 1000 ? `${(mib / 1024).toFixed(1)} GB` : `${mib >= 10 ? Math.round(mib) : mib.toFixed(1)} MB`);
 
-  return { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, isOpen, heading, section, plural, clock, span, remark, size, saving: null };
+  return { h, replace, say, sayFigures, remember, recall, forget, ask, shown, poll, tell, hear, go, isOpen, heading, section, plural, clock, span, remark, size, saving: null };
 })();
-const { h, replace, say, remember, recall, forget, ask, shown, poll, tell, hear, go, plural, clock, span, remark, size } = window.lorabake;
+const { h, replace, say, sayFigures, remember, recall, forget, ask, shown, poll, tell, hear, go, plural, clock, span, remark, size } = window.lorabake;

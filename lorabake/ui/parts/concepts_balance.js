@@ -16,7 +16,7 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
   const result = h("p.lb-con-result", { role: "status" });
   const epochs = h("div.lb-con-epochs");
   const aside = h("div.lb-con-aside");
-  const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-con-balance", onclick: apply });
+  const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-con-balance", text: "Balance", disabled: true, onclick: apply });
   const back = h("button.lb-quiet", { type: "button", text: "Back to the proposal", onclick: () => { keep.clear(); drop.clear(); read(); } });
   const note = h("p.lb-muted");
   const looking = h("p.lb-muted", { role: "status", hidden: true, text: "Looking closer for blurred pictures and near-twins; other pictures may be proposed in a moment." });

@@ -17,7 +17,7 @@ const count = h("span.lb-muted.lb-editor-count", { role: "status" });
 const every = h("button.lb-quiet", { type: "button", text: "All", "aria-label": "Select all that are shown", hidden: true, onclick: () => selection.all() });
 const none = h("button.lb-quiet", { type: "button", text: "None", "aria-label": "Select none", hidden: true, onclick: () => unselect() });
 const pick = h("button.lb-quiet", { type: "button", text: "Select", "aria-pressed": "false", title: "A tap or click adds a picture to the selection, as Ctrl and a click do", onclick: () => { picking = !picking; drawCount(); } });
-const progress = h("p.lb-muted.lb-curate-progress", { role: "status", hidden: true });
+const progress = h("p.lb-muted.lb-curate-progress", { hidden: true });
 const unreadable = h("div");
 const flags = makeFlags({ onChange: () => redrawRows() });
 const missing = makeMissing();
@@ -378,7 +378,7 @@ async function measure() {
   const answer = await ask(server.lb_curate_measuring, { project }).catch(() => null);
   if (!answer) return;
   progress.hidden = !answer.running && !answer.problem;
-  say(progress, answer.running ? `Measuring ${answer.done.toLocaleString("en")} of ${answer.total.toLocaleString("en")} …` : answer.problem);
+  sayFigures(progress, answer.running ? `Measuring ${answer.done.toLocaleString("en")} of ${answer.total.toLocaleString("en")} …` : answer.problem);
   measure.running = answer.running;
   replace(unreadable, answer.unreadable_count > 0 && remark("warn", `${plural(answer.unreadable_count, "picture")} could not be measured.`, { extra: [h("details.lb-details", {}, h("summary", { text: "Which" }), ...answer.unreadable.map(([id, why]) => h("p", { text: `${id}: ${why}` })))] }));
   const now = JSON.stringify(answer.tick);

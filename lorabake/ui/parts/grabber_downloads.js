@@ -31,14 +31,14 @@ function makeGrabDownloads({ onAct, onUpdate }) {
   }
 
   function card(row) {
-    const heading = h("h4", { text: title(row) }), line = h("p.lb-grab-said", { role: "status" }), meter = h("div.lb-meter", { role: "progressbar", "aria-label": title(row), "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+    const heading = h("h4", { text: title(row) }), line = h("p.lb-grab-said"), meter = h("div.lb-meter", { role: "progressbar", "aria-label": title(row), "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
     const trouble = h("p.lb-error", { hidden: true }), reasons = h("details.lb-details", { hidden: true }, h("summary"), h("ul.lb-grab-reasons"));
     const button = (what, text, ...classes) => h(["button.lb-button", ...classes].join("."), { type: "button", text, onclick: (event) => { event.target.disabled = true; onAct(what, node.row).finally(() => { event.target.disabled = false; }); } });
     const pause = button("pause", "Pause"), resume = button("resume", "Resume"), undo = button("undo", "Undo"), redo = button("redo", "Redo");
     const node = h("article.lb-grab-job", {}, h("div.lb-grab-job-head", {}, h("div", {}, heading, line), h("div.lb-line", {}, pause, resume, undo, redo)), meter, trouble, reasons);
     const me = { root: node, row: null, set(next) {
       node.row = next;
-      say(line, sentence(next));
+      sayFigures(line, sentence(next));
       const share = next.total ? next.done / next.total : 0;
       meter.hidden = !active(next);
       meter.firstChild.style.width = `${(100 * share).toFixed(1)}%`;

@@ -1,4 +1,5 @@
-// Right end of the header: device badge, theme, help.
+// Right end of the header: device badge, the Oven, theme, help.
+const oven = makeDrawer(server);
 const badge = h("span.lb-badge", { title: "What this machine bakes with" });
 const theme = h("button.lb-quiet", { type: "button", onclick: flip });
 const themeName = h("span.lb-long");
@@ -12,7 +13,7 @@ const friend = h("button.lb-quiet", { type: "button", hidden: true, "aria-label"
 const keys = [
   ["← →", "previous and next picture, when a picture is chosen; walk the cells of the grid"],
   ["Ctrl + Enter", "save the caption now and go to the next picture"],
-  ["Esc", "close a large picture"],
+  ["Esc", "close a large picture, the Oven, this help"],
   ["Ctrl + click", "on a section's title: open it and leave the others open"],
   ["?", "this help"],
 ];
@@ -37,8 +38,16 @@ function flip() {
   label();
 }
 
-replace(element, h("div.lb-header-end", {}, badge, friend, theme, help), dialog);
+replace(element, h("div.lb-header-end", {}, badge, oven.opener, oven.root, friend, theme, help), dialog);
 label();
+const skip = document.querySelector("#lb-header .lb-skip");
+if (skip) skip.onclick = (event) => {
+  const open = document.querySelector(".lb-section > button.label-wrap.open");
+  if (!open) return;
+  event.preventDefault();
+  open.scrollIntoView({ block: "start" });
+  open.focus();
+};
 new MutationObserver(label).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 hear(element, "helping", (view) => {
   friend.hidden = !view.possible;

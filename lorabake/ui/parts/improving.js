@@ -28,7 +28,7 @@ const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-improv
 const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop", onclick: () => act(server.lb_improve_stop, { project, place: view.job.place }) });
 const resume = h("button.lb-button", { type: "button", text: "Go on", onclick: () => act(server.lb_improve_resume, { project, place: view.job.place }) });
 const why = h("p.lb-blocked");
-const line = h("p.lb-progress-line", { role: "status" });
+const line = h("p.lb-progress-line");
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the improvement", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
 const running = h("div.lb-gen-running", { hidden: true }, line, meter);
 const bar = h("div.lb-gen-do.lb-imp-do", {}, trouble, said, running, sum, h("div.lb-line", {}, button, stop, resume, why));
@@ -213,7 +213,7 @@ function progress(job) {
 function drawJob() {
   const job = view.job, text = job ? progress(job) : "", share = job?.steps ? job.step / job.steps : 0;
   running.hidden = !text;
-  say(line, text);
+  sayFigures(line, text);
   meter.hidden = !active();
   meter.firstChild.style.width = `${(100 * share).toFixed(1)}%`;
   meter.setAttribute("aria-valuenow", String(Math.round(100 * share)));

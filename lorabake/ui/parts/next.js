@@ -1,9 +1,10 @@
 // The bar under the header: one sentence, one button. It also is the page's heartbeat: it asks for
 // the state of everything once in a while and tells the other parts.
-const text = h("span.lb-next-text", { role: "status" });
+const text = h("span.lb-next-text");
 const button = h("button.lb-button.lb-primary", { type: "button", hidden: true, onclick: act });
 const meter = h("div.lb-next-meter", { hidden: true }, h("i"));
-replace(element, h("div.lb-next-bar", {}, text, button), meter);
+const tour = makeTour();
+replace(element, h("div.lb-next-bar", {}, text, button), meter, tour.root);
 
 let step = null;
 let failures = 0;
@@ -24,10 +25,24 @@ function pressed(id, tries = 200) {
   if (tries && step.press === wanted.press) setTimeout(() => pressed(id, tries - 1), 50);
 }
 
+/**
+ * Gradio's accordions are bare buttons: make each one a heading of its section for who goes from
+ * heading to heading. The button stays where it is; the heading owns it.
+ */
+function dress(section, head) {
+  const content = section.querySelector(':scope > [data-testid="accordion-content"]');
+  head.id ||= `${section.id}-heading`;
+  if (!section.querySelector(":scope > [role=heading]")) section.prepend(h("div.lb-sr", { role: "heading", "aria-level": "2", "aria-owns": head.id }));
+  head.setAttribute("aria-expanded", String(head.classList.contains("open")));
+  content?.setAttribute("role", "region");
+  content?.setAttribute("aria-labelledby", head.id);
+}
+
 function titles(states) {
   for (const [id, state] of Object.entries(states)) {
-    const head = window.lorabake.heading(window.lorabake.section(id));
+    const section = window.lorabake.section(id), head = window.lorabake.heading(section);
     if (!head) continue;
+    dress(section, head);
     let note = head.querySelector(".lb-state");
     if (!note) {
       note = h("span.lb-state");
@@ -39,14 +54,15 @@ function titles(states) {
 
 function draw(pulse) {
   step = pulse.next;
-  say(text, step.text);
+  sayFigures(text, step.text);
   say(button, step.button || "");
   button.hidden = !step.button;
   const running = pulse.progress !== null && pulse.progress !== undefined;
   meter.hidden = !running;
   if (running) meter.firstChild.style.width = `${(100 * pulse.progress).toFixed(1)}%`;
-  document.title = running ? `${Math.round(100 * pulse.progress)} % – lorabake` : "lorabake";
+  document.title = running ? `${Math.round(100 * pulse.progress)} % · lorabake` : "lorabake";
   titles(pulse.titles);
+  tour.show(pulse.tour);
 }
 
 async function beat() {
@@ -58,7 +74,7 @@ async function beat() {
     tell("pulse", pulse);
   } catch (error) {
     failures += 1;
-    if (failures > 1) say(text, error.message);
+    if (failures > 1) sayFigures(text, error.message);
   }
 }
 
@@ -100,7 +116,9 @@ document.addEventListener("click", (event) => { if (event.isTrusted) touched = t
   setTimeout(() => reopen(open ? steady + 1 : 0, tries - 1), 150);
 })(0, 100);
 
-const again = poll(element, beat, () => (failures ? 3000 : busy ? 1000 : 2500), { always: true });
+// While something works the page goes on asking behind other tabs: its title tells how far it is.
+const pace = () => (document.hidden ? 5000 : failures ? 3000 : busy ? 1000 : 2500);
+const again = poll(element, beat, pace, { always: true, behind: () => busy });
 watch("value", () => {
   if (props.value) remember("project", props.value);
   again();

@@ -7,7 +7,7 @@ function makeRecipes({ project, values, calls, loaded, said, visit }) {
   const form = h("span.lb-line", { hidden: true }, name, h("button.lb-button", { type: "button", text: "Save", onclick: keep }), h("button.lb-quiet", { type: "button", text: "Cancel", onclick: close }));
   const save = h("button.lb-button", { type: "button", text: "Save as…", onclick: () => { form.hidden = false; save.hidden = true; name.value = list.value; name.focus(); } });
   const other = h("select.lb-select", { "aria-label": "Use these operations in another project", onchange: carry });
-  const usual = h("button.lb-quiet", { type: "button", text: "Clear all fields", onclick: () => act(calls.clear, {}) });
+  const usual = h("button.lb-quiet", { type: "button", text: "Clear all fields", onclick: clear });
   const node = h("div.lb-line.lb-recipes", {}, h("span.lb-label-inline", { text: "Sets of operations" }), list, load, save, form, remove, other, h("span.lb-grow"), usual);
 
   function marks() { load.disabled = remove.disabled = !list.value; }
@@ -24,6 +24,13 @@ function makeRecipes({ project, values, calls, loaded, said, visit }) {
       said("bad", error.message);
       return false;
     }
+  }
+
+  /** What was typed comes back with one click. */
+  async function clear() {
+    const before = values();
+    if (!(await act(calls.clear, {}))) return;
+    said("ok", "All fields are as they were at first.", { undo: () => { loaded(before); said("ok", "The fields are filled as before."); } });
   }
 
   async function keep() {

@@ -43,7 +43,7 @@ const first = h("button.lb-button", { type: "button", id: "lb-tag-look", text: "
 const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop", onclick: () => act(server.lb_tag_stop, { project, place: view.job.place }) });
 const resume = h("button.lb-button", { type: "button", text: "Go on", onclick: () => act(server.lb_tag_resume, { project, place: view.job.place }) });
 const why = h("p.lb-blocked");
-const line = h("p.lb-progress-line", { role: "status" });
+const line = h("p.lb-progress-line");
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the tagging", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
 const running = h("div.lb-gen-running", { hidden: true }, line, meter);
 const bar = h("div.lb-gen-do", {}, trouble, said, running, h("div.lb-line", {}, button, first, stop, resume, why));
@@ -250,7 +250,7 @@ function drawJob() {
   const job = view.job, key = job ? `${job.place}|${job.state}|${job.step}|${job.created}` : "";
   const text = job ? progress(job) : "";
   running.hidden = !text;
-  say(line, text);
+  sayFigures(line, text);
   const share = job?.steps ? job.step / job.steps : 0;
   meter.hidden = !active();
   meter.firstChild.style.width = `${(100 * share).toFixed(1)}%`;
