@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -308,7 +309,8 @@ def test_nothing_is_fetched_from_elsewhere(browser: Browser, tmp_path: Path) -> 
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
         root = tmp_path / "workspace"
         make_project(root, "kafka", {"a": "tag"})
-        with running_page(root, **dict.fromkeys(names, proxy)) as page:
+        trapped: dict[str, Any] = dict.fromkeys(names, proxy)
+        with running_page(root, **trapped) as page:
             with watched(browser) as (context, _):
                 tab = visit(context, page.address)
                 for section in ("oven", "baking", "ready", "project"):
