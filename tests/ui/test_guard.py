@@ -227,7 +227,14 @@ def test_the_page_itself_is_served(page: Page, name: str) -> None:
     same = (f"Origin: http://{name}:{page.port}", "Sec-Fetch-Site: same-origin")
     assert send(page.port, "GET", "/", [host]) == 200
     json_type = "Content-Type: application/json"
-    assert send(page.port, "POST", WRITES[0], [host, *same, json_type], CALL) == 200
+    assert send(page.port, "POST", WRITES[0], [host, *same, json_type], pulse_of(page)) == 200
+
+
+def pulse_of(page: Page) -> bytes:
+    """CALL, for the component that has the function."""
+    parts = json.loads(page.request("GET", "/config")[2])["components"]
+    found = [one["id"] for one in parts if "lb_pulse" in (one["props"].get("server_fns") or ())]
+    return json.dumps({**json.loads(CALL), "component_id": found[0]}).encode()
 
 
 def test_every_answer_carries_the_security_headers(page: Page) -> None:

@@ -268,6 +268,7 @@ def test_the_door_and_what_lies_behind(shared: tuple[Page, Parts, str]) -> None:
     assert visitor.request("GET", "/")[0] == 200
     config = json.loads(visitor.request("GET", "/config")[2])
     assert config["root"] == url
+    assert str(Path.home()) not in json.dumps(config)
     assert visitor.request("GET", "/lorabake/enter")[1]["location"] == "/"
     assert visitor.ask(parts, "lb_here")["role"] == "viewer"
     assert visitor.ask(parts, "lb_pulse", project="")["busy"] is False
