@@ -231,8 +231,8 @@ def _underbaked(evidence: Evidence, proposal: Proposal | None) -> Hint | None:
     ):
         return Hint(
             "info",
-            f"The last epoch ({last}) is the best one, so a longer bake may be better still.",
-            "The score still rises at the end of the bake. Go on from the last file, or bake more epochs.",
+            f"The last epoch of this grid ({last}) is the best one: a later one or a longer bake may be better still.",
+            "The score still rises at the end. Render later epochs if there are some, or bake more.",
         )
     if proposal.best[1] == strongest and strongest < 1:
         return Hint(

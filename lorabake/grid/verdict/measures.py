@@ -53,7 +53,7 @@ SCALES = {
     "saturation": Scale(1.15, 1.6),
     "contrast": Scale(1.15, 1.6),
     "clipped": Scale(0.05, 0.25),
-    "variety": Scale(0.5, 0.15),
+    "variety": Scale(0.1, 0.02),
     "drift": Scale(0.8, 1.6),
 }
 

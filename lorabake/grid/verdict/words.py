@@ -80,8 +80,9 @@ ABOUT = {
         "Variety",
         "ratio",
         "How different the paintings of one prompt are when only the seed differs, beside the plain "
-        "base's. Some loss is what a LoRA is for. Below 50 % it is a sign of overcooking, at 15 % a plain "
-        "one: then every seed is the same picture. The thresholds are ours.",
+        "base's. Much of the loss is what a LoRA is for: somebody's hair is no longer anybody's. Below "
+        "10 % it is a sign of overcooking, at 2 % a plain one: then every seed is the same picture. The "
+        "thresholds are ours.",
     ),
     "drift": About(
         "Drift of other prompts",
