@@ -157,10 +157,10 @@ def test_one_painters_mistake_ends_the_grid(run: Run, monkeypatch: pytest.Monkey
     """What lorabake did not expect is raised as it is, however many painters are at work."""
     real = painter.LoraSwitch.load
 
-    def fails(self: Any, path: Path) -> None:
+    def fails(self: Any, path: Path, *ranks: Any) -> None:
         if path.name == "tiny-02.safetensors":
             raise ZeroDivisionError("a bug")
-        real(self, path)
+        real(self, path, *ranks)
 
     monkeypatch.setattr(painter, "_cores", lambda: 3)
     monkeypatch.setattr(painter.LoraSwitch, "load", fails)
