@@ -64,7 +64,7 @@ def test_from_the_sample_to_a_grid(tmp_path: Path, lorabake: Any) -> None:
 
     grid = lorabake(
         "grid", tmp_path / "run", "--prompt", "ohwx, 1girl", "--epochs", "1-2", "--weights", "0.5-1.0 (+0.5)",
-        "--steps", 4,
+        "--steps", 4, "--measure",
     )  # fmt: skip
     assert [(cell["epoch"], cell["weight"]) for cell in grid["cells"]] == [
         (1, 0.5),
@@ -76,6 +76,22 @@ def test_from_the_sample_to_a_grid(tmp_path: Path, lorabake: Any) -> None:
         assert "X/Y/Z plot" in sheet.info["parameters"]
         assert "<lora:ohwx-01:0.5>" in cell.info["parameters"]
         assert cell.size == (64, 64)
+
+    # two short epochs: what is proposed is one of the cells, and says what it rests on
+    verdict, measures = grid["verdict"], grid["measures"]
+    assert verdict["epoch"] in (1, 2)
+    assert verdict["weight"] in (0.5, 1)
+    assert f"poch {verdict['epoch']} at weight {verdict['weight']:.1f}" in verdict["why"]
+    assert (measures["epochs"], measures["weights"], measures["tagger"]) == (
+        [1, 2],
+        [0.5, 1],
+        "practice",
+    )
+    assert {"striped scarf", "star hair ornament"} <= set(measures["telling"])
+    assert {"loss", "likeness", "saturation", "variety", "drift", "score"} <= measures.keys()
+    assert not measures["held_out"]
+    assert any("memory" in hint["text"] for hint in grid["hints"])
+    assert measures["loss"][1][1] < measures["loss"][0][0]  # more of what was learned longer
 
 
 def test_ordinary_pictures_of_mixed_sizes(tmp_path: Path, lorabake: Any) -> None:
