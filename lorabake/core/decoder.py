@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from lorabake.core.cpus import cpu_count
+
 SECONDS_PER_IMAGE = 10.0
 MAX_PAYLOAD = 64_000_000 * 3  # bytes: the largest picture that is read, as RGB
 _MAX_HEADER = 64 * 1024
@@ -176,7 +178,7 @@ class Pool:
 
 
 def _new_pool() -> Pool:
-    return Pool(max(1, min(4, os.cpu_count() or 1)))
+    return Pool(max(1, min(4, cpu_count())))
 
 
 _pool = _new_pool()

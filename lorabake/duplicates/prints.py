@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lorabake.core import image
+from lorabake.core.cpus import cpu_count
 from lorabake.core.dataset import DatasetImage
 from lorabake.core.decoder import decoders
 from lorabake.core.errors import ImageError
@@ -80,7 +80,7 @@ def print_many(
         return pair[0], (print_of(look), packed(look))
 
     if len(new) > _MANY:
-        decoders().widen(min(8, os.cpu_count() or 1) + 1)  # none waits while we compute
+        decoders().widen(min(8, cpu_count()) + 1)  # none waits while we compute
     with ThreadPoolExecutor(decoders().size) as threads:
         for sha, result in threads.map(one, new):
             if result is None:

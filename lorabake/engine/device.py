@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lorabake.core.cpus import cpu_count
 from lorabake.core.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -95,3 +96,5 @@ def set_threads(parameters: int, kind: str) -> None:
     torch.set_flush_denormal(True)
     if kind == "cpu" and parameters < SMALL_NETWORK:
         torch.set_num_threads(1)
+    elif kind == "cpu" and torch.get_num_threads() > cpu_count():  # in a container
+        torch.set_num_threads(cpu_count())

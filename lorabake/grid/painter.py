@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lorabake.core.cpus import cpu_count
 from lorabake.core.errors import DeviceError
 from lorabake.engine.checkpoint_file import read_header
 from lorabake.engine.device import SMALL_NETWORK, choose_dtype, find_device, set_threads
@@ -249,6 +249,4 @@ def _size(model: Model) -> int:
 
 def _cores() -> int:
     """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cpu_count()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lorabake.core.cpus import cpu_count
 from lorabake.core.decoder import decoders
 from lorabake.core.errors import ImageError, Stopped, WorkspaceError
 from lorabake.core.index import Index
@@ -99,7 +99,7 @@ def _batches(tagger: Tagger, todo: Sequence[tuple[str, Path]], batch_size: int) 
     groups = [todo[start : start + size] for start in range(0, len(todo), size)]
     pool = decoders()
     if tagger.provider != "CPU":
-        pool.widen(min(_MAX_DECODERS, os.cpu_count() or 1))
+        pool.widen(min(_MAX_DECODERS, cpu_count()))
     with ThreadPoolExecutor(pool.size) as threads:
         waiting: deque[list[tuple[str, Path, Future[Pixels]]]] = deque()
 

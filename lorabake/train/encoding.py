@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lorabake.core.buckets import Size
+from lorabake.core.cpus import cpu_count
 from lorabake.core.image import RGB
 from lorabake.train.batches import TrainImage, View
 from lorabake.train.pixels import load_pixels
@@ -95,7 +95,7 @@ def weights_key(module: torch.nn.Module) -> str:
     335 MB of SDXL's VAE where BLAKE2 takes 0.4 s.
     """
     state = sorted(module.state_dict().items())
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(4, cpu_count())) as pool:
         hashes = pool.map(_tensor_hash, [tensor for _, tensor in state])
         whole = hashlib.blake2b(digest_size=12)
         for (name, tensor), tensor_hash in zip(state, hashes, strict=True):
