@@ -11,6 +11,7 @@ from lorabake.core.caption import caption_path, read_caption
 from lorabake.core.errors import DatasetError, ImageError, WorkspaceError
 from lorabake.core.files import atomic_writer
 from lorabake.core.image import ImageInfo, is_picture_name, probe_many
+from lorabake.core.limits import limits
 from lorabake.core.lock import folder_lock
 from lorabake.core.names import name_key, natural_key, shown, slug
 
@@ -36,6 +37,10 @@ class _Import:
         self.skipped.append((path.name, sentence))
 
     def picture(self, path: Path, info: ImageInfo, taken: dict[str, Path]) -> None:
+        try:
+            limits().require_pixels(shown(path.name), info.width, info.height)
+        except WorkspaceError as error:
+            return self.skip(path, str(error))
         name = slug(path.stem) + path.suffix.lower()
         twin = taken.get(name_key(Path(name).stem))
         if twin is not None:

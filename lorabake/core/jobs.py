@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from lorabake.core.process import Child, start_detached
 from lorabake.core.queue import Queue, QueueState
 from lorabake.core.run import Run
 from lorabake.core.status import RunStatus, read_job, read_process
+from lorabake.core.turns import shared_turns
 from lorabake.core.worker import JobProcess, job_process, last_word, run_job
 from lorabake.core.workspace import Workspace
 
 __all__ = [
     "JobProcess",
     "JobView",
+    "ahead",
     "enqueue",
     "ensure_runner",
     "job",
@@ -33,6 +35,7 @@ __all__ = [
     "move",
     "remove",
     "request_stop",
+    "require_place",
     "resume",
     "run_job",
 ]
@@ -89,12 +92,14 @@ def enqueue(
     if not folder.is_dir():
         raise JobError(f"There is no folder {folder}. Prepare the run first.")
     limits().require_room(workspace.root)
-    with queue.change() as state:
+    turns = shared_turns()
+    with turns.admission if turns else nullcontext(), queue.change() as state:
         found = run.status()
         active = place == state.active and not found.is_over
         if active or place in state.waiting or found.state == "running":
             raise JobError(f"{run.name} is already in the queue. Watch it under Baking.")
-        limits().require_place_in_queue(len(state.waiting))
+        limits().require_turn(_unfinished(queue, state))
+        limits().require_place_in_queue(turns.waiting() if turns else len(state.waiting))
         earlier, process = read_job(run), read_process(run)
         attempt = max(earlier.attempt if earlier else 0, process.attempt if process else 0) + 1
         record = {
@@ -113,6 +118,20 @@ def enqueue(
     if start:
         ensure_runner(workspace)
     return job(workspace, place)
+
+
+def require_place(workspace: Workspace) -> None:
+    """JobError when no job would be taken now; asked before much is made ready for one."""
+    queue, turns = Queue(workspace), shared_turns()
+    state = queue.read()
+    limits().require_turn(_unfinished(queue, state))
+    limits().require_place_in_queue(turns.waiting() if turns else len(state.waiting))
+
+
+def ahead(workspace: Workspace) -> int:
+    """Jobs of other people that come before the first one that waits here."""
+    turns = shared_turns()
+    return turns.ahead(workspace) if turns else 0
 
 
 def resume(
@@ -211,6 +230,9 @@ def ensure_runner(workspace: Workspace, *, at_start: bool = False) -> bool:
     Cheap enough for every tick of the page, so that a killed runner is soon replaced.
     at_start: of the app; also looks for jobs that a crash cut off on their way into the queue.
     """
+    if (turns := shared_turns()) is not None:
+        turns.wake()
+        return False
     _runners[:] = [runner for runner in _runners if runner.poll() is None]
     queue = Queue(workspace)
     state = queue.read()
@@ -219,6 +241,11 @@ def ensure_runner(workspace: Workspace, *, at_start: bool = False) -> bool:
     argv = [sys.executable, "-m", OVEN, str(workspace.root)]
     _runners.append(start_detached(argv, log=queue.log_path))
     return True
+
+
+def _unfinished(queue: Queue, state: QueueState) -> int:
+    active = bool(state.active) and not queue.run(str(state.active)).status().is_over
+    return len(state.waiting) + active
 
 
 def _view(queue: Queue, state: QueueState, place: str) -> JobView | None:

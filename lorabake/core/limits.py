@@ -12,11 +12,10 @@ from pathlib import Path
 
 from lorabake.core.errors import JobError, LorabakeError, ModelFileError, WorkspaceError
 from lorabake.core.files import MIB
-from lorabake.core.image import SUFFIXES
+from lorabake.core.image import MAX_PIXELS, SUFFIXES
 
 MODE_VARIABLE = "LORABAKE_MODE"
 GIB = 1024 * MIB
-TEXTS = (".txt", ".caption", ".csv", ".json", ".toml")
 MODELS = (".pth", ".pt", ".safetensors")
 ARCHIVES = (".zip",)
 
@@ -30,8 +29,11 @@ class Limits:
     deleting: whether something may be deleted for good. models: names of base models; None for all.
     upload_kinds: endings that may be sent; None for all. upload_file, upload_zip, upload_model:
     bytes of one file; upload_files: of one drop.
-    queue: jobs that may wait. job_seconds: how long one may work; None for as long as it takes.
-    disk: bytes the workspace may hold before nothing more is taken in; None for what the disk has.
+    pixels: of a picture that is taken in. queue: jobs that may wait, of everybody; jobs_each: of one
+    person, the one at work among them. job_seconds: how long one may work; None for as long as it
+    takes. disk: bytes a workspace may hold before nothing more is taken in; None for what the disk
+    has. visitors: who each have a workspace of their own, at most; None where there is but one
+    workspace. idle, visit: seconds without a request, and in all, after which such a workspace goes.
     link_hours: how long a link for remote help may live, at most; 0 for none.
     """
 
@@ -46,9 +48,14 @@ class Limits:
     upload_zip: int = 4 * GIB
     upload_model: int = GIB
     upload_files: int = 20_000
+    pixels: int = MAX_PIXELS
     queue: int = 1000
+    jobs_each: int = 1000
     job_seconds: float | None = None
     disk: int | None = None
+    visitors: int | None = None
+    idle: float | None = None
+    visit: float | None = None
     link_hours: int = 8
 
     def upload_bytes(self, name: str) -> int:
@@ -76,6 +83,13 @@ class Limits:
         if self.models is not None and name and name not in self.models:
             raise ModelFileError(f"Only {', '.join(self.models)} can be baked with here.")
 
+    def require_turn(self, mine: int) -> None:
+        """mine: jobs of this person that wait or are worked on."""
+        if mine >= self.jobs_each:
+            raise JobError(
+                "You have a job already, and here it is one at a time. Wait for it to end, or stop it."
+            )
+
     def require_place_in_queue(self, waiting: int) -> None:
         if waiting >= self.queue:
             raise JobError(
@@ -83,11 +97,19 @@ class Limits:
                 "as many as there may be. Wait for one to end, or take one off the list."
             )
 
-    def require_room(self, root: Path) -> None:
-        """The workspace may still grow."""
-        if self.disk is not None and size_of(root) >= self.disk:
+    def require_pixels(self, name: str, width: int, height: int) -> None:
+        if width * height > self.pixels:
             raise WorkspaceError(
-                f"This place is full: it holds {self.disk // MIB} MB. Delete pictures or bakes first."
+                f"{name} was not added: it is {width} × {height} px, and here a picture may have "
+                f"{self.pixels // 1_000_000} megapixels. Make it smaller first."
+            )
+
+    def require_room(self, root: Path, more: int = 0) -> None:
+        """The workspace may still grow, by so many bytes."""
+        if self.disk is not None and size_of(root) + max(more, 1) > self.disk:
+            raise WorkspaceError(
+                f"There is no room for this: all that is yours here may take {self.disk // MIB} MB. "
+                "Begin anew, or go on in a lorabake of your own."
             )
 
 
@@ -100,14 +122,19 @@ DEMO = Limits(
     keys=False,
     deleting=False,
     models=("practice",),
-    upload_kinds=(*SUFFIXES, *TEXTS, *ARCHIVES),
-    upload_file=16 * MIB,
-    upload_zip=64 * MIB,
+    upload_kinds=tuple(SUFFIXES),
+    upload_file=8 * MIB,
+    upload_zip=0,
     upload_model=0,
-    upload_files=200,
-    queue=8,
-    job_seconds=15 * 60.0,
-    disk=4 * GIB,
+    upload_files=40,
+    pixels=16_000_000,
+    queue=4,
+    jobs_each=1,
+    job_seconds=120.0,
+    disk=200 * MIB,
+    visitors=24,
+    idle=3600.0,
+    visit=4 * 3600.0,
     link_hours=0,
 )
 MODES = {limits.mode: limits for limits in (LOCAL, SHARE, DEMO)}

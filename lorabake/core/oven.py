@@ -56,6 +56,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
 DIED_EARLY = "The job ended before it began to work. The last lines of its log say why."
 DIED_SILENT = "The job ended without saying why. The last lines of its log may."
 
+OVERTIME = "It took {seconds} s, which is as long as a job may take here. What it saved is kept."
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -160,7 +162,8 @@ class Oven:
         begun, longest = time.monotonic(), self.patience.work
         while (code := wait_for(child, self.patience.look)) is None:
             if longest is not None and time.monotonic() - begun >= longest:
-                run.stop_path.touch(exist_ok=True)
+                with suppress(FileExistsError), run.stop_path.open("x", encoding="utf-8") as file:
+                    file.write(OVERTIME.format(seconds=round(longest)))
                 longest = None
             self._push_to_stop(run, child.pid)
         return code

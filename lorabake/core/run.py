@@ -65,8 +65,17 @@ class Run:
 
     @property
     def stop_path(self) -> Path:
-        """Exists = finish the step, save, leave."""
+        """Exists = finish the step, save, leave. What is written in it says why; nothing: somebody asked."""
         return self.folder / "stop"
+
+    @property
+    def stopped_because(self) -> str:
+        """A sentence when it was not a person who stopped it, else ""."""
+        try:
+            with self.stop_path.open(encoding="utf-8") as file:
+                return file.read(300)
+        except (OSError, ValueError):
+            return ""
 
     @property
     def state_dir(self) -> Path:

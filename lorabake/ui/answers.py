@@ -47,7 +47,7 @@ def answered(
             except Exception:
                 logger.exception("%s failed", function.__name__)
                 return {"error": BUG}
-            if right != "look" and not person.is_owner:
+            if right != "look" and person.is_guest:
                 remember_deed(person, function, given)
             return answer
 

@@ -22,7 +22,7 @@ from lorabake.train.prepare import prepare_run
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.losses import curve, lowest, samples
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.planned import advice
 from lorabake.ui.words import plural
 
@@ -74,6 +74,7 @@ def lb_bake(data: dict[str, Any]) -> dict[str, Any]:
     project = place().project(data.get("project"))
     recipe = read_chosen(project).recipe
     dataset = place().dataset(project, recipe.captions.caption_extension)
+    jobs.require_place(place().workspace)
     wanted = text(data, "name", limit=120).strip() or default_name(project)
     run = project.create_run(slug(wanted, otherwise="bake"))
     try:
@@ -121,7 +122,7 @@ def lb_move(data: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-_ready: dict[str, tuple[Any, dict[str, Any]]] = {}
+_ready: dict[str, tuple[Any, dict[str, Any]]] = of_place(dict)
 
 
 def sample_path(project: str, run: str, name: str) -> Path:

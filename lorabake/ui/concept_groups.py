@@ -22,7 +22,7 @@ from lorabake.core.workspace import Project
 from lorabake.tag.seen import tags_seen
 from lorabake.ui.answers import answered, text
 from lorabake.ui.concept_view import cards, look, named, remember_folders, said
-from lorabake.ui.place import place
+from lorabake.ui.place import beside, of_place, place
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Suggesting:
         return self.thread is not None and self.thread.is_alive()
 
     def begin(self) -> None:
-        self.thread = threading.Thread(target=self._work, name="suggest-groups", daemon=True)
+        self.thread = beside(self._work, name="suggest-groups")
         self.thread.start()
 
     def _work(self) -> None:
@@ -76,8 +76,8 @@ class Suggesting:
             self.problem = "Looking for groups failed. The window of lorabake shows the details."
 
 
-_looks: dict[str, Suggesting] = {}  # by project
-_closer: dict[str, Suggesting] = {}  # the same for "Balance", which wants no groups
+_looks: dict[str, Suggesting] = of_place(dict)  # by project
+_closer: dict[str, Suggesting] = of_place(dict)  # the same for "Balance", which wants no groups
 _guard = threading.Lock()
 
 

@@ -19,7 +19,7 @@ from lorabake.ui.answers import answered, text
 from lorabake.ui.collection import Picture as ShelfPicture
 from lorabake.ui.concept_view import in_card_order, look
 from lorabake.ui.editing import told
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.together import change_together
 from lorabake.ui.words import plural
 
@@ -118,7 +118,7 @@ def _folder(concept: Concept, others: set[str]) -> dict[str, Any]:
     }
 
 
-_known: dict[str, tuple[int, list[Bleed]]] = {}
+_known: dict[str, tuple[int, list[Bleed]]] = of_place(dict)
 
 
 def _bleeds(project: Project) -> list[Bleed]:

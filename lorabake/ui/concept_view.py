@@ -19,7 +19,7 @@ from lorabake.core.names import name_key, natural_key
 from lorabake.core.workspace import Project
 from lorabake.ui.answers import answered, text
 from lorabake.ui.chosen import update_settings
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 
 KEY = "concepts"  # in project.json: subject, order, balanced
 MAX_IDS = 100_000
@@ -48,8 +48,8 @@ class Seen:
     sorting: Sorting
 
 
-_known: dict[str, Seen] = {}
-_shown: dict[str, dict[str, Picture]] = {}
+_known: dict[str, Seen] = of_place(dict)
+_shown: dict[str, dict[str, Picture]] = of_place(dict)
 _guard = threading.Lock()
 _numbers = count(1)
 

@@ -17,7 +17,7 @@ from lorabake.ui.collection import Picture
 from lorabake.ui.curate_do import image_of
 from lorabake.ui.curate_view import picture_of
 from lorabake.ui.editing import told
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ class Painted:
     pixels: NDArray[np.uint8]
 
 
-_last: Painted | None = None
+_last: dict[str, Painted] = of_place(dict)  # one, under ""
 _lock = threading.Lock()
 
 
@@ -104,12 +104,12 @@ def _preview_path(name: str) -> Path:
 
 def _painted(picture: Picture, mask: NDArray[np.bool_], method: str) -> NDArray[np.uint8]:
     """What was shown is what is taken: the last result is not computed twice."""
-    global _last
     key = (picture.sha, method, mask.tobytes())
     with _lock:
-        if _last is None or _last.key != key:
-            _last = Painted(key, erase(picture.path, mask, method))
-        return _last.pixels
+        last = _last.get("")
+        if last is None or last.key != key:
+            last = _last[""] = Painted(key, erase(picture.path, mask, method))
+        return last.pixels
 
 
 def _method(data: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import threading
 from lorabake.core.errors import LorabakeError
 from lorabake.curate.measures import measure_many
 from lorabake.ui.collection import Shelf
-from lorabake.ui.place import place
+from lorabake.ui.place import beside, of_place, place
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +45,7 @@ class Measuring:
             self._stop.set()
             before, self._stop = self._thread, threading.Event()
             self.done, self.total, self.problem = 0, len(shelf.by_id), ""
-            self._thread = threading.Thread(
-                target=self._work,
-                args=(before, shelf, self._stop),
-                name="measure-pictures",
-                daemon=True,
-            )
+            self._thread = beside(self._work, before, shelf, self._stop, name="measure-pictures")
             self._thread.start()
 
     def _work(self, before: threading.Thread | None, shelf: Shelf, stop: threading.Event) -> None:
@@ -73,4 +68,4 @@ class Measuring:
             self.problem = "Measuring failed. The window of lorabake shows the details."
 
 
-measuring = Measuring()
+measuring = of_place(Measuring)

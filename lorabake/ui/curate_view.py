@@ -24,7 +24,7 @@ from lorabake.ui.chosen import read_chosen, update_settings
 from lorabake.ui.collection import Picture, Shelf
 from lorabake.ui.curate_measuring import measuring
 from lorabake.ui.form import from_widget
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 
 KEY = "curating"  # in project.json
 STARS, KEPT = "stars", "kept"  # marks by content
@@ -174,7 +174,7 @@ def figures(project: Project, shelf: Shelf) -> Figures:
     return found
 
 
-_known: dict[str, tuple[Any, Figures]] = {}
+_known: dict[str, tuple[Any, Figures]] = of_place(dict)
 
 
 def flagged(project: str, shelf: Shelf) -> int | None:
@@ -191,7 +191,7 @@ def picture_of(project: Project, data: dict[str, Any]) -> Picture:
     return found
 
 
-_shown: dict[str, dict[str, Picture]] = {}
+_shown: dict[str, dict[str, Picture]] = of_place(dict)
 
 
 def pictures_shown(project: Project, ids: Sequence[str]) -> list[Picture]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from lorabake.core.errors import LorabakeError, Stopped
 from lorabake.duplicates.scan import Scan, scan_duplicates
 from lorabake.ui.collection import Shelf
-from lorabake.ui.place import place
+from lorabake.ui.place import beside, of_place, place
 
 logger = logging.getLogger(__name__)
 
@@ -86,12 +86,8 @@ class Searches:
             if last is not None and not last.running:
                 search.found = last.found  # shown until there is something newer
                 search.known, search.looked = last.known, last.looked
-            thread = threading.Thread(
-                target=self._work,
-                args=(search, shelf, known, before[1] if before else None),
-                name="look-for-duplicates",
-                daemon=True,
-            )
+            earlier = before[1] if before else None
+            thread = beside(self._work, search, shelf, known, earlier, name="look-for-duplicates")
             self._running = (search, thread)
             self._latest.pop(project, None)
             self._latest[project] = search
@@ -137,4 +133,4 @@ class Searches:
             search.ended = time.monotonic()
 
 
-searches = Searches()
+searches = of_place(Searches)

@@ -17,7 +17,7 @@ from lorabake.ui.answers import answered, number, text
 from lorabake.ui.chosen import update_settings
 from lorabake.ui.collection import Picture, Shelf
 from lorabake.ui.dup_find import Search, searches
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.words import plural
 
 KEY = "duplicates"  # in project.json
@@ -99,7 +99,7 @@ def found_groups(project: str) -> int | None:
     return _found.get(project)
 
 
-_found: dict[str, int] = {}  # project → groups of the last answer
+_found: dict[str, int] = of_place(dict)  # project → groups of the last answer
 
 
 # --- groups ------------------------------------------------------------------------------------

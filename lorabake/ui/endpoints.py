@@ -1,15 +1,23 @@
 """Which right each event of the page needs, for the guard, which sees only their numbers.
 
-Gradio answers events in threads of its own, long after the request, where nobody knows any more who
-asked. So an event is allowed or refused when it is asked for.
+Gradio answers events in threads of its own, long after the request. So an event is allowed or refused
+when it is asked for, and answered for the person whom the guard has written into that request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
-from lorabake.ui.roles import Right, right_of
+from gradio.context import LocalContext
+
+from lorabake.ui.roles import NOBODY, Person, Right, present, right_of
+
+PERSON = "lorabake.person"  # in a scope: who asks, as the guard has found
+MAX_SESSIONS = 5000
 
 _events: dict[int, Right] = {}
 
@@ -41,6 +49,9 @@ def open_events(page: Any) -> None:
         right_of(function)
     _events.clear()
     _events.update(events_of(page))
+    for event in page.fns.values():
+        if event.fn is not None:
+            event.fn = _for_who_asked(event.fn)
 
 
 def events() -> Mapping[int, Right]:
@@ -50,3 +61,34 @@ def events() -> Mapping[int, Right]:
 def _of_its_kind(block: Any) -> set[str]:
     """What Gradio's own component brings along, such as a file browser."""
     return {function.__name__ for function in getattr(block, "server_fns", ())}
+
+
+def _for_who_asked(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def answer(*given: Any) -> Any:
+        request = LocalContext.request.get(None)
+        scope = getattr(getattr(request, "request", None), "scope", {})
+        with present(scope.get(PERSON, NOBODY)):
+            return function(*given)
+
+    return answer
+
+
+# Gradio's name of a tab's session → whose tab it is. A browser makes the names up.
+_sessions: OrderedDict[str, tuple[str, str]] = OrderedDict()
+_guard = threading.Lock()
+
+
+def is_session_of(person: Person, hash: object) -> bool:
+    """Whether this tab is the person's; a name that nobody has used yet is from now on theirs."""
+    if hash is None:
+        return True
+    if not isinstance(hash, str) or len(hash) > 100:
+        return False
+    whose = (person.role, person.session)
+    with _guard:
+        found = _sessions.setdefault(hash, whose)
+        _sessions.move_to_end(hash)
+        while len(_sessions) > MAX_SESSIONS:
+            _sessions.popitem(last=False)
+    return found == whose

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import shutil
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,26 @@ FIRST_PORT = 7860
 PORTS = 100
 DAY = 24 * 60 * 60.0
 LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Space:
+    """The Hugging Face Space that this runs on. host: under which it is called."""
+
+    host: str
+
+
+def the_space() -> Space | None:
+    """What the Hub has set in the environment; None elsewhere.
+
+    Gradio is not told any more: on a Space it would add routes for a developer's live changes.
+    """
+    name = os.environ.pop("SPACE_ID", "")
+    host = os.environ.pop("SPACE_HOST", "")
+    os.environ.pop("SYSTEM", "")
+    if not name and not host:
+        return None
+    return Space(host.lower() or re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".hf.space")
 
 
 def prepare(cache: Path) -> None:

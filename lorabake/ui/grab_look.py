@@ -20,7 +20,7 @@ from lorabake.core.http import Web
 from lorabake.ui.answers import BUG, answered, number, text
 from lorabake.ui.grab_choice import filters_of, keep_choice, read_choice, with_values
 from lorabake.ui.grab_seen import key_of, seen
-from lorabake.ui.place import place
+from lorabake.ui.place import beside, of_place, place
 from lorabake.ui.words import plural
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Looking:
             if self.busy:
                 raise JobError("The board has not answered yet. Wait a moment, or stop the search.")
             self.busy, self.number, self.error = True, number, ""
-        threading.Thread(target=self._work, name="search-boards", daemon=True).start()
+        beside(self._work, name="search-boards").start()
 
     def _work(self) -> None:
         error = ""
@@ -105,7 +105,7 @@ class Looking:
             return {site.name: None for site in self.search.sites}
 
 
-_open: OrderedDict[str, Looking] = OrderedDict()
+_open: OrderedDict[str, Looking] = of_place(OrderedDict)
 _guard = threading.Lock()
 _numbers = itertools.count(1)
 

@@ -17,7 +17,7 @@ from lorabake.core.errors import LorabakeError, NetworkError
 from lorabake.core.files import MIB, atomic_write_bytes, temporary_beside
 from lorabake.core.http import Web
 from lorabake.core.image import thumbnail
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 
 REMEMBERED = 20_000  # posts; as many as one download may have
 SMALL, LARGE = 320, 1280  # px at the longest side
@@ -47,7 +47,7 @@ class Seen:
             return self._posts.get(key)
 
 
-seen = Seen()
+seen = of_place(Seen)
 _web = Web(timeout=_PATIENCE, tries=2)
 
 

@@ -14,9 +14,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from lorabake.ui.endpoints import events
+from lorabake.ui.endpoints import PERSON, events, is_session_of
 from lorabake.ui.roles import OWNER, Person, present
 
 Scope = MutableMapping[str, Any]
@@ -40,7 +40,8 @@ READ = (
 )
 API = "/gradio_api/"
 READ_API = ("queue/data", "heartbeat/", "startup-events", "app_id", "info", "user", "login_check")
-WRITE_API = ("component_server", "cancel", "reset")  # what a function needs, it says itself
+FUNCTION = "component_server"
+WRITE_API = (FUNCTION, "cancel", "reset")  # what a function needs, it says itself
 EVENT = ("queue/join", "queue/join/")
 OWN = "/lorabake/"
 UPLOAD = "/lorabake/upload/"
@@ -49,6 +50,7 @@ MAX_JSON = 4 * 2**20
 MAX_UPLOAD = 4 * 2**30  # a zip, written as it comes; the route limits other kinds of files
 MAX_DEPTH = 40
 ADMITTED = "lorabake.admitted"  # in a scope: the guard before Gradio's layers has let it in
+SESSIONS = ("queue/data", "heartbeat/")  # that name a session of Gradio's in their address
 # What proxies and tunnels add; a request to this computer itself has none of them.
 FORWARDED = (
     "forwarded",
@@ -147,10 +149,12 @@ class Guard:
             self.check_address(scope, headers)
             check_route(scope["method"], scope["path"])
             person = self.gate.person(headers)
+            check_session(scope, person)
             receive = await checked_body(scope, headers, receive, person)
         except Refused as refused:
             return await refuse(refused.status, send)
         scope[ADMITTED] = True
+        scope[PERSON] = person  # for events, which are answered when the request is long over
         with present(person):
             return await self.app(scope, receive, _with_headers(send))
 
@@ -207,6 +211,18 @@ def check_route(method: str, path: str) -> None:
         raise Refused
 
 
+def check_session(scope: Scope, person: Person) -> None:
+    """Nobody listens to what another person's tab is answered, if they guess its name."""
+    rest = scope["path"].removeprefix(API)
+    if not rest.startswith(SESSIONS):
+        return
+    asked = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=16)
+    named = [rest.removeprefix("heartbeat/")] if rest.startswith("heartbeat/") else []
+    for hash in (*named, *asked.get("session_hash", [])):
+        if not is_session_of(person, hash):
+            raise Refused
+
+
 async def checked_body(
     scope: Scope, headers: dict[str, str], receive: Receive, person: Person
 ) -> Receive:
@@ -237,6 +253,10 @@ async def checked_body(
         right = events().get(number) if type(number) is int else None
         if right is None or not person.may(right):
             raise Refused
+    # A function is answered at once, to who asks; the rest goes to the tab that is named.
+    named = content.get("session_hash") if isinstance(content, dict) else None
+    if scope["path"].removeprefix(API) != FUNCTION and not is_session_of(person, named):
+        raise Refused
     return _replay(body, receive)
 
 

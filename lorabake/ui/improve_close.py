@@ -22,7 +22,7 @@ from lorabake.enhance.upscale import to_size, write_png
 from lorabake.ui.answers import answered
 from lorabake.ui.improve_choice import model_of, settings_of
 from lorabake.ui.improve_view import figures, picture_of
-from lorabake.ui.place import Place, place
+from lorabake.ui.place import of_place, place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[0-9a-f]{24}")
 _KEPT = 90  # pictures of close-ups
 
-_trials: tuple[Place, Trials] | None = None
+_trials: Trials = of_place(lambda: Trials(place().workspace))
 
 
 @answered("own")
@@ -64,7 +64,7 @@ def lb_improve_close(data: dict[str, Any]) -> dict[str, Any]:
         "problem": "",
     }
     model, answer["problem"] = model_of(settings)
-    trials = _trials_here()
+    trials = _trials
     if model is None:
         trials.end()  # of a model that is no longer chosen
         return answer
@@ -85,7 +85,7 @@ def lb_improve_close(data: dict[str, Any]) -> dict[str, Any]:
 @answered("own")
 def lb_improve_close_stop(data: dict[str, Any]) -> dict[str, Any]:
     """End the trial that runs; it leaves nothing."""
-    _trials_here().end()
+    _trials.end()
     return {}
 
 
@@ -94,13 +94,6 @@ def close_up(name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise DatasetError("This picture is no longer there.")
     return _folder() / f"{name}.png"
-
-
-def _trials_here() -> Trials:
-    global _trials
-    if _trials is None or _trials[0] is not place():
-        _trials = (place(), Trials(place().workspace))
-    return _trials[1]
 
 
 def _pixels(part: Part) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import threading
 from lorabake.core.errors import LorabakeError
 from lorabake.enhance.look import look_many
 from lorabake.ui.collection import Shelf
-from lorabake.ui.place import place
+from lorabake.ui.place import beside, of_place, place
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +47,7 @@ class Looking:
             before, self._stop = self._thread, threading.Event()
             self.done, self.total, self.problem = 0, len(shelf.by_id), ""
             self.stopped = False
-            self._thread = threading.Thread(
-                target=self._work,
-                args=(before, shelf, self._stop),
-                name="look-at-pictures",
-                daemon=True,
-            )
+            self._thread = beside(self._work, before, shelf, self._stop, name="look-at-pictures")
             self._thread.start()
 
     def stop(self) -> None:
@@ -80,4 +75,4 @@ class Looking:
             self.problem = "Looking failed. The window of lorabake shows the details."
 
 
-looking = Looking()
+looking = of_place(Looking)

@@ -24,7 +24,7 @@ from lorabake.ui.answers import answered, text
 from lorabake.ui.collection import Picture, Shelf
 from lorabake.ui.improve_choice import model_of, settings_of
 from lorabake.ui.improve_view import Figures, figures, picture_of
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.together import known_ids
 
 MAX_IDS = 100_000
@@ -112,7 +112,7 @@ def pictures_chosen(shelf: Shelf, data: dict[str, Any]) -> list[Picture]:
 
 # choice → the scene of each picture by sha256; scenes are found when the choice is made, not at
 # every movement of a slider.
-_scenes: OrderedDict[str, dict[str, Scene]] = OrderedDict()
+_scenes: OrderedDict[str, dict[str, Scene]] = of_place(OrderedDict)
 
 
 def _remember(

@@ -19,7 +19,7 @@ from lorabake.ui.answers import answered, text
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.collection import Picture, Shelf
 from lorabake.ui.improve_looking import looking
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 
 KINDS = ("small", "blurred")
 MAX_UNREADABLE = 20
@@ -132,7 +132,7 @@ def figures(project: Project, shelf: Shelf) -> Figures:
     return found
 
 
-_known: dict[str, tuple[Any, Figures]] = {}
+_known: dict[str, tuple[Any, Figures]] = of_place(dict)
 
 
 def wanted(project: str, shelf: Shelf) -> int | None:

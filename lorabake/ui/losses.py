@@ -152,7 +152,7 @@ def spread(items: list[T], places: int) -> list[T]:
     return [items[round(i * (len(items) - 1) / (places - 1))] for i in range(places)]
 
 
-_curves: OrderedDict[Path, Curve] = OrderedDict()
+_curves: OrderedDict[Path, Curve] = OrderedDict()  # by file, which is one place's only
 _lock = threading.Lock()
 
 

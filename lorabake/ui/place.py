@@ -1,7 +1,9 @@
-"""Where this page works: one workspace per process, and what is known of its projects' pictures.
+"""Where this page works, and what is known of its projects' pictures.
 
-Server functions are called by the page without knowing the workspace; they find it here. What was
-scanned is kept until a folder changes, because the page asks every second.
+Server functions are called by the page without knowing the workspace; they find it here: the only one
+of this process or, in the demo, that of the visitor who asks. What was scanned is kept until a folder
+changes, because the page asks every second. What a panel keeps between two questions belongs to a
+place (`of_place`), so that nobody is shown what it keeps of somebody else.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from lorabake.core.concept_settings import write_concept_settings
 from lorabake.core.dataset import Concept, Dataset, scan_dataset, set_repeats
@@ -19,8 +23,18 @@ from lorabake.core.errors import DatasetError, LorabakeError, WorkspaceError
 from lorabake.core.workspace import Project, Workspace
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.collection import Picture, Shelf
+from lorabake.ui.roles import Person, who
 
-__all__ = ["Picture", "Place", "Shelf", "open_place", "place"]
+__all__ = [
+    "Picture",
+    "Place",
+    "Shelf",
+    "beside",
+    "of_place",
+    "open_place",
+    "open_places",
+    "place",
+]
 
 MAX_NAME = 200
 
@@ -36,6 +50,15 @@ class Place:
         self._locks: dict[str, threading.RLock] = defaultdict(threading.RLock)
         self._counting = threading.Lock()
         self._version = 0
+        self._kept: dict[int, Any] = {}
+        self._keeping = threading.RLock()
+
+    def kept(self, key: object, make: Callable[[], Any]) -> Any:
+        """What a panel keeps here, made when it is first asked for; see `of_place`."""
+        with self._keeping:
+            if id(key) not in self._kept:
+                self._kept[id(key)] = make()
+            return self._kept[id(key)]
 
     def project(self, name: object) -> Project:
         """The project of that name; anything else is refused by the workspace."""
@@ -163,15 +186,80 @@ class Place:
 
 
 _place: Place | None = None
+_find: Callable[[Person], Place] | None = None
 
 
 def open_place(workspace: Workspace) -> Place:
     """Make this workspace the page's."""
-    global _place
-    _place = Place(workspace)
+    global _place, _find
+    _place, _find = Place(workspace), None
     return _place
+
+
+def open_places(find: Callable[[Person], Place]) -> None:
+    """Let everybody who asks have a place of their own; LorabakeError for who has none."""
+    global _place, _find
+    _place, _find = None, find
 
 
 def place() -> Place:
+    if _find is not None:
+        return _find(who())
     assert _place is not None, "open_place() comes first"
     return _place
+
+
+def beside(work: Callable[..., Any], *arguments: Any, name: str) -> threading.Thread:
+    """A thread, not yet started, that works in the place of who asks now, beside the page."""
+    context = copy_context()
+    return threading.Thread(target=lambda: context.run(work, *arguments), name=name, daemon=True)
+
+
+Thing = TypeVar("Thing")
+
+
+def of_place(make: Callable[[], Thing]) -> Thing:
+    """Something of which every place has its own, to be used like the thing itself.
+
+    For whatever a module keeps between two questions: `_known: dict[str, Seen] = of_place(dict)`.
+    """
+    return cast(Thing, _OfPlace(make))
+
+
+class _OfPlace:
+    """Hands everything on to the present place's own thing."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        object.__setattr__(self, "_make", make)
+
+    def _here(self) -> Any:
+        return place().kept(self, object.__getattribute__(self, "_make"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._here(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._here(), name, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._here()[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._here()[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._here()[key]
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._here()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._here())
+
+    def __len__(self) -> int:
+        return len(self._here())
+
+    def __bool__(self) -> bool:
+        return bool(self._here())

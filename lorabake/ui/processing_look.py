@@ -29,7 +29,7 @@ from lorabake.core.tags import tag_key
 from lorabake.core.vocabulary import open_vocabulary
 from lorabake.core.workspace import Project
 from lorabake.ui.answers import answered, number, text
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.processing_diff import Part, difference, parts
 from lorabake.ui.processing_form import MAX_FILTER, idle, read_values, remember
 from lorabake.ui.processing_scores import probabilities
@@ -66,8 +66,9 @@ class Looked:
         return [difference(change.before, change.after) for change in self.preview.changes]
 
 
-_kept: OrderedDict[str, Looked] = OrderedDict()
-_read: tuple[object, tuple[Item, ...]] = (None, ())  # the captions of the project looked at last
+_kept: OrderedDict[str, Looked] = of_place(OrderedDict)
+# The captions of the project looked at last, under "".
+_read: dict[str, tuple[object, tuple[Item, ...]]] = of_place(dict)
 _lock, _reading = threading.Lock(), threading.Lock()
 
 
@@ -119,14 +120,13 @@ def all_items(project: Project) -> Sequence[Item]:
     What changed a moment ago and is not noticed yet does no harm: each caption carries the hash of
     what was read, and is not written over anything else.
     """
-    global _read
     shelf = place().shelf(project.name)
     key = (project.root, shelf.listing, shelf.version)
     with _reading:  # who comes second waits, and gets the same
-        known, items = _read
+        known, items = _read.get("", (None, ()))
         if known != key:
             items = tuple(items_of(shelf.dataset, extension=shelf.extension))
-            _read = (key, items)
+            _read[""] = (key, items)
         return items
 
 

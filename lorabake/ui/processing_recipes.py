@@ -11,7 +11,7 @@ from lorabake.core.errors import LorabakeError, RecipeError
 from lorabake.core.files import TrashEntry, restore
 from lorabake.core.workspace import Project
 from lorabake.ui.answers import answered, text
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.processing_do import past
 from lorabake.ui.processing_form import (
     describe,
@@ -22,7 +22,7 @@ from lorabake.ui.processing_form import (
 )
 
 MAX_NAME = 100
-_deleted: OrderedDict[str, TrashEntry] = OrderedDict()
+_deleted: OrderedDict[str, TrashEntry] = of_place(OrderedDict)
 
 
 @answered("look")

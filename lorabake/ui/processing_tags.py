@@ -10,7 +10,7 @@ from lorabake.captions.stats import bleeds_with, frequency
 from lorabake.core.tags import tag_key
 from lorabake.core.vocabulary import Vocabulary, open_vocabulary
 from lorabake.ui.answers import answered, text
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.processing_look import all_items
 from lorabake.ui.words import plural
 
@@ -83,8 +83,8 @@ def state(project: str) -> str:
     return plural(known[1], "different tag") if known[1] else ""
 
 
-_tables: dict[str, tuple[int, list[list[Any]]]] = {}
-_distinct: dict[str, tuple[int, int]] = {}
+_tables: dict[str, tuple[int, list[list[Any]]]] = of_place(dict)
+_distinct: dict[str, tuple[int, int]] = of_place(dict)
 
 
 def _group(name: str, title: str, conflicts: list[Conflict]) -> dict[str, Any]:

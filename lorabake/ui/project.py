@@ -59,7 +59,7 @@ def build(desk: Desk) -> None:
     folders.changed(now, None, desk.dataset, **quiet)
 
 
-@needs("own")
+@needs("upload")
 def create_project(wanted: str, current: str | None) -> tuple[Any, str, list[dict[str, str]]]:
     """An empty project of that name becomes the current one."""
     try:
@@ -71,7 +71,7 @@ def create_project(wanted: str, current: str | None) -> tuple[Any, str, list[dic
     return switcher(name), "", []
 
 
-@needs("own")
+@needs("upload")
 def open_sample(current: str | None) -> tuple[Any, str, list[dict[str, str]]]:
     """The practice project, made from what is shipped if it is not there yet."""
     from lorabake.practice import SAMPLE_DIR

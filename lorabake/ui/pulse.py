@@ -83,7 +83,9 @@ def next_step(project: Project | None, queue: Sequence[JobView]) -> Step:
     for view in mine:
         if view.is_waiting:
             where = _PLACES.get(view.kind, "baking")
-            return Step(f"{view.title} waits in the queue.", "Look at the queue", where)
+            ahead = jobs.ahead(place().workspace)
+            others = f" {plural(ahead, 'job')} of others first." if ahead else ""
+            return Step(f"{view.title} waits in the queue.{others}", "Look at the queue", where)
     shelf = place().shelf(project.name)
     if not shelf.by_id:
         return Step(f"{project.name} has no pictures yet. Drop some in.", "Add pictures")
@@ -126,9 +128,8 @@ def _after(run: Run) -> Step | None:
         what = "could not be finished" if status.state == "failed" else "was interrupted"
         return Step(f"{run.name} {what}.", "See what happened", "baking")
     if status.state == "stopped":
-        return Step(
-            f"{run.name} was stopped at step {status.step}.", "Go on or start anew", "baking"
-        )
+        text = f"{run.name} was stopped at step {status.step}. {run.stopped_because}".rstrip()
+        return Step(text, "Go on or start anew", "baking")
     return None
 
 

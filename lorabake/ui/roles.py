@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from lorabake.core.author import working_as
+from lorabake.core.limits import limits
 
 Right = Literal["look", "edit", "start", "stop", "upload", "own"]
 RIGHTS: tuple[Right, ...] = ("look", "edit", "start", "stop", "upload", "own")
@@ -47,6 +48,11 @@ class Person:
     @property
     def is_owner(self) -> bool:
         return self.role == "owner"
+
+    @property
+    def is_guest(self) -> bool:
+        """Somebody at the owner's things, who is told what they did."""
+        return self.role in ("helper", "viewer")
 
 
 OWNER = Person("owner")
@@ -102,6 +108,8 @@ def refusal(person: Person, right: str) -> dict[str, Any]:
         text = "This is for the owner of the computer only. Ask them to do it."
     elif person.role == "visitor":
         text = "This is not possible here. Start lorabake on a computer of your own."
+    elif limits().visitors is not None:
+        text = "This visit to the demo is over. Load the page anew to begin another one."
     else:
         text = "You are not let in any more. Ask the owner for a new code."
     return {"error": text, "refused": right}

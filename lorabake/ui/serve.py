@@ -16,16 +16,19 @@ from lorabake.core import jobs
 from lorabake.core.files import atomic_write_json
 from lorabake.core.limits import choose_mode
 from lorabake.core.workspace import Workspace
+from lorabake.ui.demo import open_demo
 from lorabake.ui.environment import free_port
-from lorabake.ui.guard import Guard
+from lorabake.ui.guard import Gate, Guard
 from lorabake.ui.link import Link
 from lorabake.ui.parts import head
 from lorabake.ui.place import open_place
+from lorabake.ui.porch import Porch
 from lorabake.ui.routes import routes
 from lorabake.ui.sharing import USUAL_HOURS, MakeTunnel, Sharing, open_sharing
 from lorabake.ui.shell import build_page
 from lorabake.ui.theme import make_theme, tokens_css
 
+LOCALHOST = "127.0.0.1"
 TRIES = 5
 # Captions, tag lists and previews are millions of small objects that stay. At its usual pace Python
 # looks through all of them for garbage again and again, which takes as long as making them.
@@ -78,29 +81,63 @@ def _tell(link: Link) -> None:
     sys.stdout.flush()
 
 
-def launch(page: gr.Blocks, port: int | None = None) -> str:
+def serve_demo(
+    workspace: Workspace, *, port: int | None = None, browser: bool = True, host: str = ""
+) -> None:
+    """Serve the demo until Ctrl+C, and leave nothing of its visitors behind.
+
+    host: the Space's own; "" for this computer, where nobody else is listened to.
+    """
+    choose_mode("demo")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    gc.set_threshold(*COLLECT)
+    gate, visitors = open_demo(workspace, host)
+    page = build_page()
+    address = launch(page, port, gate, "0.0.0.0" if host else LOCALHOST)
+    page.app.middleware_stack = Porch(page.app.middleware_stack, gate)
+    taken = int(address.rsplit(":", 1)[1].rstrip("/"))
+    atomic_write_json(workspace.server_file, {"port": taken, "pid": os.getpid()})
+    sys.stdout.write(f"The demo is open at {address}  (Ctrl+C closes it; nothing of it is kept)\n")
+    sys.stdout.flush()
+    if browser and not host:
+        webbrowser.open(address)
+    try:
+        page.block_thread()
+        raise SystemExit(130)
+    finally:
+        visitors.close()
+        workspace.server_file.unlink(missing_ok=True)
+
+
+def launch(
+    page: gr.Blocks,
+    port: int | None = None,
+    gate: Gate | None = None,
+    server_name: str = LOCALHOST,
+) -> str:
     """Start the server on a free port and give its address."""
     first = port
     for _ in range(TRIES):
         free = free_port(first)
         try:
-            app, address, _ = page.launch(server_port=free, **arguments())
+            app, address, _ = page.launch(
+                server_port=free, server_name=server_name, **arguments(gate)
+            )
         except OSError:  # somebody took the port between asking and binding
             first = free + 1
             continue
         # Gradio puts its CORS layer in front of app_kwargs' middleware; the guard goes before both.
         assert app.middleware_stack is not None, "built at the first request"
-        app.middleware_stack = Guard(app.middleware_stack)
+        app.middleware_stack = Guard(app.middleware_stack, gate)
         return str(address)
     raise SystemExit("No free port could be had; close something and start again.")
 
 
-def arguments() -> dict[str, Any]:
-    """Everything but the port."""
+def arguments(gate: Gate | None = None) -> dict[str, Any]:
+    """Everything but the port and the address that is listened at."""
     return {
-        "server_name": "127.0.0.1",
         "app_kwargs": {
-            "middleware": [Middleware(Guard)],
+            "middleware": [Middleware(Guard, gate=gate)],
             "routes": routes(),
             "docs_url": None,
             "redoc_url": None,

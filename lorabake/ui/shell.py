@@ -11,10 +11,12 @@ from typing import Any
 
 import gradio as gr
 
+from lorabake.core.limits import limits
 from lorabake.ui import (
     baking,
     concepts,
     curating,
+    demo,
     drawer,
     duplicates,
     editor,
@@ -81,6 +83,8 @@ def build_page() -> Any:
                 elem_id="lb-project-switcher",
             )
             part("header", calls=drawer.CALLS, scripts=("jobs", "drawer"))
+        if limits().visitors is not None:
+            part("demo", calls=demo.CALLS, elem_id="lb-demo")
         friends = part("helping", "", calls=helping.CALLS, elem_id="lb-helping")
         heartbeat = part("next", "", calls=(lb_pulse,), scripts=("tour",), elem_id="lb-next")
         desk = Desk(switcher, signal("dataset"), signal("runs"))
@@ -93,7 +97,14 @@ def build_page() -> Any:
                     js_on_load=None,
                     apply_default_css=False,
                 )
-                section.build(desk)
+                if note := demo.note_of(section.ID):
+                    gr.HTML(
+                        f'<p class="lb-demo-note">{note}</p>',
+                        js_on_load=None,
+                        apply_default_css=False,
+                    )
+                if not demo.is_left_out(section.ID):
+                    section.build(desk)
         switcher.change(names_or_nothing, switcher, [heartbeat, friends], show_progress="hidden")
         page.load(first_project, desk.dataset, switcher, js=RECALL, show_progress="hidden")
     page.queue(api_open=False, max_size=200, default_concurrency_limit=4)

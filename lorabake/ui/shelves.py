@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from lorabake.core.errors import LorabakeError, ModelFileError
+from lorabake.core.limits import limits
 from lorabake.core.secrets import SERVICES, read_key, write_key
 from lorabake.engine.families.family import FAMILIES
 from lorabake.engine.shelf import (
@@ -25,7 +26,7 @@ from lorabake.engine.shelf.jobs import (
     stop_download,
 )
 from lorabake.ui.answers import answered, text
-from lorabake.ui.place import Place, place
+from lorabake.ui.place import Place, beside, of_place, place
 from lorabake.ui.recipes import size_text
 from lorabake.ui.roles import who
 
@@ -53,9 +54,7 @@ class Look:
             if self.running:
                 return
             self.seen, self.problem = place(), ""
-            self._thread = threading.Thread(
-                target=self._work, args=(place(), refresh), name="look-for-models", daemon=True
-            )
+            self._thread = beside(self._work, place(), refresh, name="look-for-models")
             self._thread.start()
 
     def _work(self, where: Place, refresh: bool) -> None:
@@ -68,14 +67,14 @@ class Look:
             self.problem = "Looking for models failed. The window of lorabake shows the details."
 
 
-look = Look()
+look = of_place(Look)
 
 
 @answered("look")
 def lb_shelf(_: dict[str, Any]) -> dict[str, Any]:
     """The whole shelf as it was seen last; the first question since the start begins a look."""
     workspace = place().workspace
-    if look.seen is not place():
+    if look.seen is not place() and limits().models is None:
         look.begin(refresh=False)
     models = remembered_models(workspace)
     fetched = downloads(workspace)

@@ -18,7 +18,7 @@ from lorabake.tag.apply import Reader, TagChange, TagPreview, caption_of, previe
 from lorabake.tag.select import Picked
 from lorabake.tag.settings import LOWEST, TagSettings
 from lorabake.ui.answers import answered, number
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.tag_choice import differences, picture_ids, settings_of
 
 EXAMPLES = 6  # pictures at a time
@@ -183,7 +183,7 @@ class _Kept:
             return self._preview
 
 
-_kept = _Kept()
+_kept = of_place(_Kept)
 
 
 def full_preview(project: Project, settings: TagSettings, ids: Sequence[str]) -> TagPreview:

@@ -18,7 +18,7 @@ from lorabake.core.workspace import Project
 from lorabake.tag.apply import TagChange, TagPreview, probabilities
 from lorabake.tag.difference import Difference, differences
 from lorabake.ui.answers import answered, text
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.tag_choice import picture_ids, settings_of
 from lorabake.ui.tag_preview import full_preview
 from lorabake.ui.words import plural
@@ -90,7 +90,7 @@ def lb_tag_accept(data: dict[str, Any]) -> dict[str, Any]:
     return accept(project, side, rows, found, wanted)
 
 
-_known: dict[Path, tuple[TagPreview, dict[Side, list[Difference]]]] = {}
+_known: dict[Path, tuple[TagPreview, dict[Side, list[Difference]]]] = of_place(dict)
 
 
 def sides(project: Project, found: TagPreview) -> dict[Side, list[Difference]]:

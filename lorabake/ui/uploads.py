@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
+import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -29,14 +31,16 @@ async def upload(request: Request) -> Response:
         folder = batch_folder(request.path_params["batch"])
         name = safe_name(request.query_params.get("name", ""))
         most = limits().upload_bytes(name)
-        limits().require_room(place().workspace.root)
+        told = request.headers.get("content-length", "")
+        coming = int(told) if told.isdecimal() else most
+        room = partial(limits().require_room, place().workspace.root, min(coming, most))
+        await anyio.to_thread.run_sync(room)
     except LorabakeError as error:
         return PlainTextResponse(str(error), 400)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if sum(1 for _ in folder.iterdir()) >= limits().upload_files:
         return PlainTextResponse(f"more than {limits().upload_files} files at once", 413)
     target = folder / name
-    told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > most:
         return PlainTextResponse("too large", 413)
     size = 0

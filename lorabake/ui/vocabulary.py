@@ -20,7 +20,7 @@ from lorabake.engine.token_count import count_tokens
 from lorabake.ui.answers import answered, text
 from lorabake.ui.chosen import read_chosen
 from lorabake.ui.parts import part
-from lorabake.ui.place import place
+from lorabake.ui.place import of_place, place
 from lorabake.ui.signals import Desk
 from lorabake.ui.uploads import batch_folder
 from lorabake.ui.words import plural
@@ -29,9 +29,9 @@ MAX_TYPED: Final = 200  # characters
 MAX_CAPTION: Final = 64 * 1024
 MAX_SUGGESTIONS: Final = 20
 _REMEMBERED: Final = 4  # projects whose own tags are kept
-_own: OrderedDict[tuple[int, str], tuple[int, OwnTags]] = OrderedDict()
+_own: OrderedDict[tuple[int, str], tuple[int, OwnTags]] = of_place(OrderedDict)
 _own_guard = threading.Lock()
-_removed: OrderedDict[str, TrashEntry] = OrderedDict()
+_removed: OrderedDict[str, TrashEntry] = of_place(OrderedDict)
 _web: Final = Web(pace=0.5, timeout=(4.0, 8.0), tries=2)  # somebody waits for the answer
 
 

@@ -8,10 +8,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lorabake.collect.settings import explicit_allowed, is_public
 from lorabake.core import jobs, limits
 from lorabake.core.errors import JobError, LorabakeError, ModelFileError, WorkspaceError
+from lorabake.core.files import MIB
 from lorabake.core.http import Web
 from lorabake.core.limits import DEMO, LOCAL, MODE_VARIABLE, MODES, SHARE, Limits, choose_mode
 from lorabake.core.lock import MACHINE_LOCK_VARIABLE
@@ -95,7 +97,7 @@ def test_models(limited: pytest.MonkeyPatch, space: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("a.png", DEMO.upload_file), ("a.ZIP", DEMO.upload_zip), ("a.txt", DEMO.upload_file)],
+    [("a.png", 8 * MIB), ("a.JPEG", 8 * MIB), ("a.webp", 8 * MIB)],
 )
 def test_upload_kinds_and_sizes(name: str, size: int) -> None:
     assert DEMO.upload_bytes(name) == size
@@ -103,7 +105,10 @@ def test_upload_kinds_and_sizes(name: str, size: int) -> None:
     assert LOCAL.upload_bytes("anything") == LOCAL.upload_file
 
 
-@pytest.mark.parametrize("name", ["a.safetensors", "a.pth", "a.exe", "a.png.html", "a"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.safetensors", "a.pth", "a.exe", "a.png.html", "a", "a.zip", "a.txt", "a.toml", "a.svg"],
+)
 def test_kinds_that_are_not_taken(name: str) -> None:
     with pytest.raises(WorkspaceError, match="not taken here"):
         DEMO.upload_bytes(name)
@@ -117,10 +122,36 @@ def test_queue(monkeypatch: pytest.MonkeyPatch, space: Workspace) -> None:
     assert len(jobs.jobs(space)) == 1
 
 
+def test_numbers_of_the_demo() -> None:
+    """As docs/space.md tells them."""
+    assert (DEMO.upload_files, DEMO.upload_file, DEMO.pixels) == (40, 8 * MIB, 16_000_000)
+    assert (DEMO.queue, DEMO.jobs_each, DEMO.job_seconds) == (4, 1, 120.0)
+    assert (DEMO.disk, DEMO.idle, DEMO.visitors) == (200 * MIB, 3600.0, 24)
+
+
+def test_one_job_of_each(monkeypatch: pytest.MonkeyPatch, space: Workspace) -> None:
+    only(monkeypatch, jobs_each=1)
+    jobs.require_place(space)
+    jobs.enqueue(space, "tiny", prepare(space, "a").folder, kinds=KINDS, start=False)
+    with pytest.raises(JobError, match="one at a time"):
+        jobs.enqueue(space, "tiny", prepare(space, "b").folder, kinds=KINDS, start=False)
+    with pytest.raises(JobError, match="one at a time"):
+        jobs.require_place(space)
+
+
+def test_pixels(monkeypatch: pytest.MonkeyPatch, space: Workspace, tmp_path: Path) -> None:
+    only(monkeypatch, pixels=64 * 64)
+    for side in (64, 65):
+        Image.new("RGB", (side, 64)).save(tmp_path / f"p{side}.png")
+    report = space.project("kafka").import_images(tmp_path, "1_kafka")
+    assert [path.name for path in report.saved] == ["p64.png"]
+    assert "65 × 64 px" in report.skipped[0][1]
+
+
 def test_disk(monkeypatch: pytest.MonkeyPatch, space: Workspace) -> None:
     only(monkeypatch, disk=1)
     (space.root / "something").write_bytes(b"12")
-    with pytest.raises(WorkspaceError, match="full"):
+    with pytest.raises(WorkspaceError, match="no room"):
         jobs.enqueue(space, "tiny", prepare(space, "a").folder, kinds=KINDS, start=False)
 
 
@@ -132,4 +163,5 @@ def test_time(space: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     begun = time.monotonic()
     Oven(space, KINDS, Patience(look=0.02, work=0.5)).work()
     assert jobs.job(space, view.place).status.state == "stopped"
+    assert "as long as a job may take" in run.stopped_because
     assert time.monotonic() - begun < 30

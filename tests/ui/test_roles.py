@@ -77,7 +77,7 @@ def _not_here(*_: Any, **__: Any) -> Any:
 
 
 def ask(client: TestClient, role: str, component: int, name: str, data: Any = NOTHING) -> Any:
-    body = {"data": data, "component_id": component, "fn_name": name, "session_hash": "s"}
+    body = {"data": data, "component_id": component, "fn_name": name, "session_hash": f"s-{role}"}
     answer = client.post("/gradio_api/component_server", json=body, headers={"x-test-role": role})
     assert answer.status_code == 200, (name, answer.text[:200])
     return answer.json()
@@ -143,7 +143,7 @@ def _counting(came: list[str], name: str, real: Any) -> Any:
 @pytest.mark.parametrize("role", ROLES)
 def test_events(page: Any, client: TestClient, role: str) -> None:
     for number, right in events().items():
-        body = {"data": [], "fn_index": number, "session_hash": "s", "event_data": None}
+        body = {"data": [], "fn_index": number, "session_hash": f"s-{role}", "event_data": None}
         headers = {"x-test-role": role}
         # Gradio would queue it and then miss its inputs; the guard decides before that.
         status = client.post("/gradio_api/queue/join", json=body, headers=headers).status_code
@@ -152,7 +152,7 @@ def test_events(page: Any, client: TestClient, role: str) -> None:
 
 @pytest.mark.parametrize("number", [None, 10**6, -1, "0", 0.0, True, [0]])
 def test_events_that_are_none_are_refused(client: TestClient, number: Any) -> None:
-    body = {"data": [], "fn_index": number, "session_hash": "s"}
+    body = {"data": [], "fn_index": number, "session_hash": "s-owner"}
     headers = {"x-test-role": "owner"}
     assert client.post("/gradio_api/queue/join", json=body, headers=headers).status_code == 403
 

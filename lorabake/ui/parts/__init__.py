@@ -38,6 +38,7 @@ SHEETS = (
     "votes",
     "drawer",
     "everybody",
+    "demo",
 )
 
 
