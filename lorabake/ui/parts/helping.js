@@ -11,6 +11,10 @@ replace(panel, h("div.lb-line.lb-help-head", {},
   h("button.lb-quiet", { type: "button", text: "Close", onclick: () => { wanted = false; draw(); } })),
   report, shown_code, body);
 
+/** Without anything to show, the part takes no room either. */
+const room = () => document.getElementById("lb-helping")?.toggleAttribute("data-quiet", strip.hidden && panel.hidden);
+room();
+
 const ROLES = { helper: "helps", viewer: "looks" };
 const AGO = (time) => { const s = Date.now() / 1000 - time; return s < 20 ? "now" : `${span(s)} ago`; };
 let here = null, view = null, wanted = false, drawn = "";
@@ -102,6 +106,7 @@ function draw() {
   const waiting = view.proposals.filter((one) => one.state === "waiting").length;
   tell("helping", { possible: true, open: view.state === "open", people: view.guests.length, waiting });
   panel.hidden = !wanted && !waiting;
+  room();
   const key = JSON.stringify([view, Math.floor(Date.now() / 20000)]);
   if (panel.hidden || key === drawn) return;
   drawn = key;
@@ -138,6 +143,7 @@ async function start() {
   if (here.role === "helper" || here.role === "viewer") {
     document.documentElement.dataset.role = here.role;
     strip.hidden = false;
+    room();
     const said = h("span", { text: here.role === "helper" ? `You help as ${here.name}: edit captions and settings, and propose what to start.` : `You look on as ${here.name}.` });
     replace(strip, said,
       h("form", { method: "post", action: "/lorabake/leave" }, h("button.lb-quiet", { text: "Leave" })));
