@@ -45,14 +45,14 @@ function makeVerdict({ server, where }) {
   function draw(fresh) {
     root.hidden = Boolean(about.why) && !record;
     const measured = Boolean(record?.done);
-    press.hidden = active() || Boolean(about.why) || measured;
-    say(press, record ? "Go on measuring" : "Measure");
+    press.hidden = active() || Boolean(about.why);
+    say(press, measured ? "Measure again" : record ? "Go on measuring" : "Measure");
     press.title = about.plan;
     stop.hidden = !active();
     const long = about.seconds ? `about ${span(about.seconds)}, ` : "";
     const ended = about.text && ["failed", "interrupted", "stopped"].includes(about.state) ? about.text : "";
     say(hint, active() ? (about.stopping ? "Stopping…" : about.state === "queued" ? "Waits in the queue." : about.doing || "Getting ready")
-      : measured ? "" : ended || `Proposes an epoch and a weight: ${long}${about.plan}`);
+      : measured ? "What was measured is kept; a tagger that came since is asked." : ended || `Proposes an epoch and a weight: ${long}${about.plan}`);
     sentence.hidden = !record?.sentence;
     say(sentence, record?.sentence ? `${record.done ? "" : "So far: "}${record.sentence}${about.votes ? ` ${about.votes}` : ""}` : "");
     sentence.classList.toggle("lb-verdict-warned", Boolean(record) && !record.verdict);
