@@ -6,6 +6,7 @@ On a Hugging Face Space it starts the demo by itself; see docs/space.md.
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -45,7 +46,11 @@ def main() -> None:
     if demo:
         host = space.host if space else ""
         port = options.port or (SPACE_PORT if space else None)
-        return serve_demo(workspace, port=port, browser=browser, host=host)
+        try:
+            return serve_demo(workspace, port=port, browser=browser, host=host)
+        finally:
+            if options.workspace is None:
+                shutil.rmtree(workspace.root, ignore_errors=True)
     return serve(workspace, port=options.port, browser=browser, share=options.share)
 
 

@@ -56,7 +56,15 @@ def test_two_browsers(tmp_path: Path, chromium_path: str) -> None:
         )
         expect(two.locator("#lb-next")).to_contain_text("is baked: 1 file")
 
-        two.on("dialog", lambda dialog: dialog.accept())
-        two.locator("#lb-demo").get_by_role("button", name="Begin anew").click()
-        expect(two.locator("#lb-next")).to_contain_text("24 pictures. 300 steps")
+        # What is still being shown is refused to who has left, so their browser is not watched.
+        leaving = browser.new_context()
+        three = visit(leaving, page.address)
+        expect(three.locator("#lb-next")).to_contain_text("24 pictures.")
+        before = leaving.cookies()
+        three.on("dialog", lambda dialog: dialog.accept())
+        with three.expect_navigation():
+            three.locator("#lb-demo").get_by_role("button", name="Begin anew").click()
+        expect(three.locator("#lb-next")).to_contain_text("24 pictures.")
+        assert leaving.cookies() != before
+        leaving.close()
         expect(one.locator("#lb-next")).to_contain_text("only mine has no pictures yet")
