@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from lorabake.core.files import disk_full_as_sentence
 
@@ -161,7 +161,7 @@ def _parse(lines: bytes) -> list[Event]:
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
         if isinstance(type_, str) and type_ in EVENT_TYPES and isinstance(data, dict):
-            parsed.append(Event(type_, moment, data))
+            parsed.append(Event(cast(EventType, type_), moment, data))
     return parsed
 
 
