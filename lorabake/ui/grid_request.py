@@ -26,6 +26,7 @@ from lorabake.ui.chosen import update_settings
 from lorabake.ui.form import to_widget
 from lorabake.ui.grids import grid_folders, grid_row, queue_grid
 from lorabake.ui.place import place
+from lorabake.ui.roles import who
 
 PROMPT_TAGS = 8
 FORMS = {"epochs": GridRequest, "xyz": XyzRequest}
@@ -52,14 +53,16 @@ def lb_ready(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@answered("edit")
+@answered("look")
 def lb_count(data: dict[str, Any]) -> dict[str, Any]:
-    """How many pictures a request makes and what to know of it; it is kept for the next visit.
+    """How many pictures a request makes and what to know of it; it is kept for the next visit, unless
+    whoever asks may only look.
 
     seconds: about how long, as an earlier grid of the run went; None when there is none.
     """
     run, request = _run(data), _request(data)
-    _keep(data, request)
+    if who().may("edit"):
+        _keep(data, request)
     warnings: tuple[str, ...] = ()
     if isinstance(request, XyzRequest):
         plan = plan_xyz(run, request, _bases(), _folders(), hashed=False)

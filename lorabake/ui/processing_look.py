@@ -33,6 +33,7 @@ from lorabake.ui.place import of_place, place
 from lorabake.ui.processing_diff import Part, difference, parts
 from lorabake.ui.processing_form import MAX_FILTER, idle, read_values, remember
 from lorabake.ui.processing_scores import probabilities
+from lorabake.ui.roles import who
 from lorabake.ui.words import plural
 
 KEPT = 6  # previews; one for each window that looks, and those it has just left
@@ -72,9 +73,10 @@ _read: dict[str, tuple[object, tuple[Item, ...]]] = of_place(dict)
 _lock, _reading = threading.Lock(), threading.Lock()
 
 
-@answered("edit")
+@answered("look")
 def lb_process_preview(data: dict[str, Any]) -> dict[str, Any]:
-    """What the operations would change in the captions in scope; remembers the fields.
+    """What the operations would change in the captions in scope; remembers the fields, unless whoever
+    asks may only look.
 
     Either `errors` by field or `scope_error`, or a preview with its first rows. `left`: pictures
     of `without` that it would change.
@@ -90,7 +92,8 @@ def lb_process_preview(data: dict[str, Any]) -> dict[str, Any]:
         if settings is None:
             return answer
         words = text(scope, "filter", limit=MAX_FILTER) if scope.get("kind") == "filter" else ""
-        remember(project, settings, words)
+        if who().may("edit"):
+            remember(project, settings, words)
         looked = _look(project, settings, ids)
         left = without(data)
         stay = [change.id for change in looked.preview.changes if change.id in left]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lorabake.core import jobs
 from lorabake.core.dataset import scan_dataset
-from lorabake.core.events import EventWriter
+from lorabake.core.events import Event
 from lorabake.core.history import close_history
 from lorabake.core.settings import from_mapping
 from lorabake.core.workspace import Project, Workspace
@@ -29,6 +29,7 @@ from lorabake.train.prepare import prepare_run
 from lorabake.ui import again, grid_request, grids, handover
 from lorabake.ui.answers import BUG
 from lorabake.ui.place import open_place
+from lorabake.ui.roles import Person, present
 from tests.engine.tiny_networks import file_of
 from tests.ui.browsing import make_project
 
@@ -228,13 +229,25 @@ def test_what_was_asked_is_kept_and_shared_by_both_forms(project: Project) -> No
 
 def test_the_last_grids_pace_tells_how_long(project: Project) -> None:
     folder = ask(project, x="Seed=1-4", prompt="ohwx, pace")
-    events = EventWriter(folder / "events.jsonl")
-    start = events.write("phase", name="load", detail="")
-    for spot in open_board(folder).spots:
-        end = events.write("cell", path=spot.name, label=spot.label)
-    events.close()
+    told_at = [
+        Event("phase", 1000.0, {"name": "load", "detail": ""}),
+        *(
+            Event("cell", 1003.0 + number, {"path": spot.name, "label": spot.label})
+            for number, spot in enumerate(open_board(folder).spots)
+        ),
+    ]
+    (folder / "events.jsonl").write_bytes(b"".join(event.line for event in told_at))
     answer = told(grid_request.lb_count, form="xyz", request={**ASKED, "x": "Seed=1-8", "steps": 4})
-    assert answer["seconds"] == pytest.approx(4 * (end.time - start.time), rel=0.2)
+    assert answer["seconds"] == pytest.approx(4 * 6.0)  # twice the pictures, twice the steps
+
+
+def test_who_may_only_look_is_told_how_many_and_leaves_nothing(project: Project) -> None:
+    before = project.settings_path.read_bytes()
+    with present(Person("viewer")):
+        request = {**ASKED, "x": "Seed=1-7", "y": "CFG scale=9"}
+        assert told(grid_request.lb_count, form="xyz", request=request)["count"] == 7
+        assert "error" in call(grid_request.lb_render, form="xyz", request=request)
+    assert project.settings_path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
