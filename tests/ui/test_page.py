@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -15,12 +16,14 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
     "LORABAKE_REQUIRE_BROWSER"
 ) else None
 
-from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
+from PIL import Image  # noqa: E402  (after the reason to skip)
+from playwright.sync_api import Browser, expect  # noqa: E402
 from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.core.workspace import Workspace  # noqa: E402
 from tests.ui.browsing import BAKE, chromium, make_project, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import Page, running_page  # noqa: E402
+from tests.ui.deciding import as_diffusers_takes_it, measure, use, vote  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +34,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         yield running
 
 
-def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Path) -> None:
+def test_from_the_sample_project_to_a_file_for_the_web_ui(browser: Browser, tmp_path: Path) -> None:
     """The whole way with mouse and keyboard, on the practice model, reloaded in the middle."""
     with running_page(tmp_path / "workspace") as page, watched(browser) as (context, _):
         context.add_init_script(AWAY)
@@ -125,6 +128,16 @@ def test_from_the_sample_project_to_a_chosen_cell(browser: Browser, tmp_path: Pa
         assert clicks(tab) - detour + 2 <= 10
         steps.get_by_role("button", name="Hide the list").click()
         expect(steps).to_be_hidden()
+
+        vote(tab, "epoch 3 · weight 0.8")
+        measure(tab, epochs=3)
+        file = use(tab, "epoch 3 · weight 0.8", tmp_path / "workspace/outputs")
+    sidecar = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    assert (sidecar["activation text"], sidecar["preferred weight"]) == ("ohwx", 0.8)
+    with Image.open(file.with_suffix(".png")) as preview:
+        assert "<lora:" in preview.info["parameters"]
+    taken = as_diffusers_takes_it(file)
+    assert (taken["left"], taken["layers"]) == ([], taken["in_file"])
 
 
 # A browser that may show messages, in a window that somebody has left; and a count of clicks.
