@@ -1,4 +1,4 @@
-"""The page opens in under 5 s: nothing imports torch before it is needed."""
+"""The page opens in no more time than Gradio alone takes: nothing imports torch before it is needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lorabake.ui.environment import free_port, sweep
 from tests.ui.conftest import ROOT, Page, running_page
 
 HEAVY = ("torch", "diffusers", "transformers", "peft", "torchvision", "onnxruntime", "matplotlib")
-LIMIT = 5.0  # seconds of computing; waiting for others on a busy machine is not counted
+MOST = 1.2  # times the computing of a bare `import gradio`; 0.8 was measured
 
 
 def test_building_the_page_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -49,7 +49,13 @@ def test_the_first_answer_comes_in_time(tmp_path: Path) -> None:
             .split()
         )
         ticks = int(fields[11]) + int(fields[12])  # user and system time
-    assert ticks / 100 < LIMIT
+    # Of the same minute, since a busy machine computes more slowly.
+    before = os.times()
+    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    after = os.times()
+    bare = after.children_user + after.children_system
+    bare -= before.children_user + before.children_system
+    assert ticks / os.sysconf("SC_CLK_TCK") < MOST * bare
 
 
 def test_a_taken_port_leads_to_the_next(page: Page, tmp_path: Path) -> None:
