@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -142,7 +143,7 @@ def prepare_grid(run: Run, request: GridRequest) -> Path:
         height=height,
         clip_skip=recipe_of(run).general.clip_skip,
     )
-    folder = run.grid_dir / _folder_name(plan)
+    folder = run.grid_dir / folder_name(asdict(plan), plan.prompt)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_json(folder / PLAN, {"format": 1, **asdict(plan)})
     return folder
@@ -197,11 +198,12 @@ def row_of(epoch: int, path: Path) -> Row:
     return Row(epoch, path.name, known)
 
 
-def _folder_name(plan: GridPlan) -> str:
-    text = json.dumps(asdict(plan), sort_keys=True, ensure_ascii=False)
-    digest = sha256(text.encode("utf-8")).hexdigest()[:8]
-    words = re.sub(r"[^a-z0-9]+", "-", plan.prompt.lower())[:32].strip("-")
-    return f"{words or 'grid'}-{digest}"
+def folder_name(asked: Mapping[str, Any], words: str) -> str:
+    """The same for the same question. words: those of the prompt, so that people find it."""
+    text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    slug = re.sub(r"[^a-z0-9]+", "-", words.lower())[:32].strip("-")
+    return f"{slug or 'grid'}-{digest}"
 
 
 def size_for(text: str, run: Run, lora: Path | None) -> tuple[int, int]:

@@ -6,12 +6,9 @@ question about the same files leads to the same folder, so what is already rende
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -42,6 +39,7 @@ from lorabake.grid.job import (
     PLAN,
     Base,
     base_of,
+    folder_name,
     read_plan,
     recipe_of,
     run_of,
@@ -323,10 +321,7 @@ def _folder_name(plan: XyzPlan) -> str:
     asked = {key: value for key, value in asdict(plan).items() if key not in ("warnings", "vary")}
     if plan.vary:
         asked["vary"] = plan.vary
-    text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
-    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    words = re.sub(r"[^a-z0-9]+", "-", without_tags(plan.shot.prompt).lower())[:32].strip("-")
-    return f"{words or 'grid'}-{digest}"
+    return folder_name(asked, without_tags(plan.shot.prompt))
 
 
 # --- words ----------------------------------------------------------------------------------------

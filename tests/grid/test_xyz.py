@@ -288,3 +288,12 @@ def test_what_does_not_fit_is_refused_and_what_is_odd_is_said(run: Run, bases: B
     told = read_xyz(ask(run, bases, x="Prompt S/R=cat, dog")).warnings
     assert len(told) == 1
     assert "did not find 'cat'" in told[0]
+
+
+def test_a_half_letter_in_a_prompt_still_names_a_folder() -> None:
+    from lorabake.grid.job import folder_name
+
+    name = folder_name({"prompt": "\ud800 Kafka"}, "\ud800 Kafka")
+    assert name.startswith("kafka-")
+    assert name == folder_name({"prompt": "\ud800 Kafka"}, "\ud800 Kafka")
+    assert name != folder_name({"prompt": "Kafka"}, "Kafka")
