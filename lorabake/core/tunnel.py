@@ -143,13 +143,10 @@ def open_tunnel(
             if found := _ADDRESS.search(said):
                 tunnel.url = _checked(found[1])
                 return tunnel
-            if _REFUSED in said or not tunnel.works:
-                raise TunnelError(
-                    "The server of links did not let this computer in. It may be full, or the "
-                    "network here may block it. Try again in a few minutes."
-                    if said or program.exists()
-                    else str(_taken_away(program))
-                )
+            if _REFUSED in said:
+                raise _not_let_in()
+            if not tunnel.works:  # what it printed last may have come since
+                raise _not_let_in() if _said(log) else _taken_away(program)
             wait_for(child, 0.05)
         raise TunnelError(
             "No link came within half a minute. The network here may block it; try again, or use "
@@ -185,8 +182,17 @@ def _is(path: Path, sha256: str) -> bool:
         return False
 
 
-def _taken_away(path: Path) -> TunnelError:
+def _not_let_in() -> TunnelError:
     return TunnelError(
-        "The tunnel program was taken away as soon as it had come, which antivirus programs do. "
+        "The server of links did not let this computer in. It may be full, or the network here may "
+        "block it. Try again in a few minutes."
+    )
+
+
+def _taken_away(path: Path) -> TunnelError:
+    """It is gone, or was ended before it said a word."""
+    how = "ended as soon as it began" if path.exists() else "taken away as soon as it had come"
+    return TunnelError(
+        f"The tunnel program was {how}, which antivirus programs do. "
         f"Allow {path} in yours, and try again."
     )

@@ -57,11 +57,10 @@ def serve(
     links = open_sharing(Sharing(page.app, workspace.cache_dir / "link", tunnel))
     taken = int(address.rsplit(":", 1)[1].rstrip("/"))
     atomic_write_json(workspace.server_file, {"port": taken, "pid": os.getpid()})
-    sys.stdout.write(f"lorabake is open at {address}  (Ctrl+C closes the page; a bake goes on)\n")
-    sys.stdout.flush()
+    _tell(f"lorabake is open at {address}  (Ctrl+C closes the page; a bake goes on)")
     if share:
-        sys.stdout.write("Making a link for remote help …\n")
-        links.start(USUAL_HOURS, _tell)
+        _tell("Making a link for remote help …")
+        links.start(USUAL_HOURS, _tell_link, _tell_end)
     if browser:
         webbrowser.open(address)
     try:
@@ -72,13 +71,26 @@ def serve(
         workspace.server_file.unlink(missing_ok=True)
 
 
-def _tell(link: Link) -> None:
-    """For who started with --share; the page's "Let a friend help" says it, too."""
-    sys.stdout.write(
-        f"Your friend opens {link.url} and enters this code, which works once: "
-        f"{link.new_code('helper')}\n"
-    )
+def _tell(text: str) -> None:
+    """A line of its own in the window that lorabake was started from."""
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _tell_link(link: Link) -> None:
+    """For who started with --share; the page's "Let a friend help" says it, too."""
+    _tell(
+        f"Your friend opens {link.url} and enters this code, which works once: "
+        f"{link.new_code('helper')}"
+    )
+
+
+def _tell_end(problem: str) -> None:
+    """Why there is no link, for who would wait for one; nothing when they ended it themselves."""
+    if problem:
+        _tell(
+            f'{problem}\nThe page is open all the same; "Let a friend help" there makes a new link.'
+        )
 
 
 def serve_demo(
@@ -97,8 +109,7 @@ def serve_demo(
     page.app.middleware_stack = Porch(page.app.middleware_stack, gate)
     taken = int(address.rsplit(":", 1)[1].rstrip("/"))
     atomic_write_json(workspace.server_file, {"port": taken, "pid": os.getpid()})
-    sys.stdout.write(f"The demo is open at {address}  (Ctrl+C closes it; nothing of it is kept)\n")
-    sys.stdout.flush()
+    _tell(f"The demo is open at {address}  (Ctrl+C closes it; nothing of it is kept)")
     if browser and not host:
         webbrowser.open(address)
     try:

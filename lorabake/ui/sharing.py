@@ -55,8 +55,16 @@ class Sharing:
         self._before = limits().mode
         end_left_over(folder)
 
-    def start(self, hours: int, on_open: Callable[[Link], None] = lambda link: None) -> None:
-        """Begin to make a link; `state` tells how far it is."""
+    def start(
+        self,
+        hours: int,
+        on_open: Callable[[Link], None] = lambda link: None,
+        on_end: Callable[[str], None] = lambda problem: None,
+    ) -> None:
+        """Begin to make a link; `state` tells how far it is.
+
+        on_end: told why there is none, or none any more; "" when it was ended by `end`.
+        """
         if not 0 < hours <= limits().link_hours:
             raise WorkspaceError("A link for remote help is not possible here, or not for so long.")
         with self._guard:
@@ -65,7 +73,10 @@ class Sharing:
             self._stop = threading.Event()
             self.state, self.problem, self.link = "starting", "", None
             self._thread = threading.Thread(
-                target=self._work, args=(hours, on_open, self._stop), name="link", daemon=True
+                target=self._work,
+                args=(hours, on_open, on_end, self._stop),
+                name="link",
+                daemon=True,
             )
             self._thread.start()
 
@@ -93,7 +104,13 @@ class Sharing:
             raise WorkspaceError("There is no link now. Make one first.")
         return self.link
 
-    def _work(self, hours: int, on_open: Callable[[Link], None], stop: threading.Event) -> None:
+    def _work(
+        self,
+        hours: int,
+        on_open: Callable[[Link], None],
+        on_end: Callable[[str], None],
+        stop: threading.Event,
+    ) -> None:
         try:
             problem = self._live(hours, on_open, stop)
             self.state = "off"
@@ -107,6 +124,7 @@ class Sharing:
         if stop.is_set():
             self.state = "off"
         choose_mode(self._before)
+        on_end(self.problem)
 
     def _live(self, hours: int, on_open: Callable[[Link], None], stop: threading.Event) -> str:
         """From the port to the end of the link; why it ended."""

@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from lorabake.core.tunnel import (
     client_program,
     open_tunnel,
 )
+from tests.serving import serving
 
 STAND_IN = Path(__file__).parents[1] / "ui" / "stand_in_tunnel.py"
 GOOD = b"#!/bin/sh\necho hello\n" * 5000
@@ -65,13 +65,8 @@ class Site(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Site) as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)
@@ -165,6 +160,7 @@ def test_an_address_comes_and_the_process_goes_with_it(tmp_path: Path) -> None:
     [
         ("full", 20.0, "may be full"),
         ("gone", 20.0, "did not let this computer in"),
+        ("killed", 20.0, "ended as soon as it began, which antivirus programs do"),
         ("lying", 20.0, "an address that is none"),
         ("silent", 1.0, "No link came"),
     ],

@@ -134,3 +134,18 @@ def editor_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_page(folder, **nobody) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)
+
+
+class Clock:
+    """now: seconds, as long as the test does not say otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

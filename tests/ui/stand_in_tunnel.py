@@ -13,6 +13,8 @@ import sys
 
 async def main() -> int:
     mood = os.environ.get("MOOD", "")
+    if mood == "killed":  # as an antivirus program does it
+        os.kill(os.getpid(), 9)
     target = int(sys.argv[sys.argv.index("-l") + 1])
     say("[I] [service.go:301] [abcd] login to server success, get run id [abcd]")
     if mood == "full":
