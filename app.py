@@ -13,9 +13,16 @@ from pathlib import Path
 SPACE_PORT = 7860  # where the Hub looks for the page
 
 
+def port(text: str) -> int:
+    """What --port takes."""
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port; they go from 1 to 65535")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="lorabake: bake anime LoRAs on one page.")
-    parser.add_argument("--port", type=int, help="where to listen; the next free one is taken")
+    parser.add_argument("--port", type=port, help="where to listen; the next free one is taken")
     parser.add_argument("--no-browser", action="store_true", help="do not open a tab")
     parser.add_argument("--workspace", type=Path, help="folder of projects, models and runs")
     parser.add_argument("--share", action="store_true", help="make a link for a friend who helps")
@@ -45,9 +52,9 @@ def main() -> None:
     browser = not options.no_browser
     if demo:
         host = space.host if space else ""
-        port = options.port or (SPACE_PORT if space else None)
+        first = options.port or (SPACE_PORT if space else None)
         try:
-            return serve_demo(workspace, port=port, browser=browser, host=host)
+            return serve_demo(workspace, port=first, browser=browser, host=host)
         finally:
             if options.workspace is None:
                 shutil.rmtree(workspace.root, ignore_errors=True)

@@ -6,6 +6,7 @@ shared by every Gradio app of the machine, and serves what lies in the working f
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import re
@@ -103,19 +104,48 @@ def sweep(folder: Path, *, older_than: float) -> None:
             entry.unlink(missing_ok=True)
 
 
-def free_port(wanted: int | None = None) -> int:
-    """`wanted` if it is free, else the next free one; from 7860 when nothing is wanted."""
+def free_port(wanted: int | None = None, host: str = "127.0.0.1") -> int:
+    """`wanted` if the page can listen there, else the next one where it can; from 7860 on.
+
+    SystemExit with the reason when there is none.
+    """
     first = FIRST_PORT if wanted is None else wanted
-    for port in range(first, min(first + PORTS, 65536)):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            if os.name != "nt":  # on Windows this would allow a port that is in use
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise SystemExit(f"No free port between {first} and {first + PORTS - 1}; close something.")
+    last = min(first + PORTS - 1, 65535)
+    refused: set[int | None] = set()
+    for port in range(first, last + 1):
+        try:
+            _listen(host, port)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
+                raise SystemExit(_no_address(host, error)) from error
+            refused.add(error.errno)
+            continue
+        return port
+    if refused and errno.EADDRINUSE not in refused:
+        raise SystemExit(
+            f"You are not allowed to open the ports {first} to {last}; most systems keep those below "
+            f"1024 for themselves. Choose another one, such as --port {FIRST_PORT}."
+        )
+    raise SystemExit(
+        f"No free port between {first} and {last}; close something, or choose another with --port."
+    )
+
+
+def _listen(host: str, port: int) -> None:
+    """Try it for a moment; OSError when it cannot be."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if os.name != "nt":  # on Windows this would allow a port that is in use
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def _no_address(host: str, error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"This computer does not have the address {host}, so the page cannot be opened there. "
+            "Look whether its network is set up (127.0.0.1 is the computer itself)."
+        )
+    return f"The page cannot be opened at {host} ({error.strerror or error})."
 
 
 def _bypass_proxy() -> None:

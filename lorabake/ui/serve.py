@@ -126,22 +126,24 @@ def launch(
     gate: Gate | None = None,
     server_name: str = LOCALHOST,
 ) -> str:
-    """Start the server on a free port and give its address."""
+    """Start the server on a free port and give its address; SystemExit with the reason if it cannot be."""
     first = port
     for _ in range(TRIES):
-        free = free_port(first)
+        free = free_port(first, server_name)
         try:
             app, address, _ = page.launch(
                 server_port=free, server_name=server_name, **arguments(gate)
             )
-        except OSError:  # somebody took the port between asking and binding
-            first = free + 1
+        except OSError as error:
+            if error.errno is not None:  # not Gradio's own, which means the port
+                raise SystemExit(f"The page could not be opened ({error}).") from error
+            first = free + 1  # somebody took it between asking and binding
             continue
         # Gradio puts its CORS layer in front of app_kwargs' middleware; the guard goes before both.
         assert app.middleware_stack is not None, "built at the first request"
         app.middleware_stack = Guard(app.middleware_stack, gate)
         return str(address)
-    raise SystemExit("No free port could be had; close something and start again.")
+    raise SystemExit("Each free port was taken by others at once. Start again, or choose a --port.")
 
 
 def arguments(gate: Gate | None = None) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,57 @@ def test_a_taken_port_leads_to_the_next(page: Page, tmp_path: Path) -> None:
         assert other.port != page.port
         assert other.request("GET", "/lorabake/id")[0] == 200
     assert free_port(page.port) > page.port
+
+
+# As `app.py` starts a page, by who may not open ports of the system.
+LAUNCH = """
+import os, sys
+import gradio as gr
+from lorabake.ui.serve import launch
+if hasattr(os, "setuid") and os.getuid() == 0:
+    os.setuid(65534)
+launch(gr.Blocks(), int(sys.argv[2]), server_name=sys.argv[1])
+"""
+
+
+def refused(host: str, port: int) -> str:
+    """The one line that a start ends with."""
+    done = subprocess.run(
+        [sys.executable, "-c", LAUNCH, host, str(port)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def test_a_port_in_use_is_told() -> None:
+    with socket.socket() as taken:
+        with suppress(OSError):  # somebody else has it: as good
+            taken.bind(("127.0.0.1", 65535))
+            taken.listen()
+        assert refused("127.0.0.1", 65535).startswith("No free port between 65535 and 65535;")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others let everybody open any port")
+def test_a_port_of_the_system_is_told() -> None:
+    kept = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text(encoding="ascii")
+    if int(kept) < 200:
+        pytest.skip("this machine lets everybody open any port")
+    assert refused("127.0.0.1", 80).startswith("You are not allowed to open the ports 80 to 179;")
+
+
+def test_an_address_of_another_computer_is_told() -> None:
+    said = refused("203.0.113.1", 7860)  # kept for documents: no computer's
+    assert said.startswith("This computer does not have the address 203.0.113.1,")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "x"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "app.py", f"--port={port}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "is no port; they go from 1 to 65535" in done.stderr
 
 
 def test_old_cache_files_are_swept(tmp_path: Path) -> None:
