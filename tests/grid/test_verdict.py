@@ -346,6 +346,25 @@ def test_measured_twice_is_the_same_and_so_is_one_that_was_cut_off(
     assert (folder.parent / RESULT).read_bytes() == first
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"rows": [{"epoch": 1, "file": "../../secret.safetensors", "lora_hash": ""}]}, "no file"),
+        ({"weights": ["much"]}, "could not convert"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_what_was_asked_is_told_when_it_is_damaged(
+    run: Run, tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    folder = ask(run, Workspace.open(tmp_path / "space"))
+    path = folder / "asked.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(record | change), encoding="utf-8")
+    with pytest.raises(GridError, match=rf"asked\.json is damaged .*{why}.*Press Measure again"):
+        read_asked(folder)
+
+
 def test_at_weight_0_the_loss_is_the_bases(run: Run, tmp_path: Path) -> None:
     folder = ask(run, Workspace.open(tmp_path / "space"))
     wanted, recipe = read_asked(folder), recipe_of(run)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from lorabake.core.errors import GridError, LorabakeError
 from lorabake.core.events import read_events
-from lorabake.core.files import atomic_write_json, read_json
+from lorabake.core.files import atomic_write_json
 from lorabake.core.run import Run
 from lorabake.core.workspace import Workspace
 from lorabake.grid.board import Board, epochs_of, tasted
-from lorabake.grid.job import Row, row_of, run_of
+from lorabake.grid.job import DAMAGED, Row, fields_of, row_of, run_of
 from lorabake.grid.tags import without_tags
 from lorabake.grid.xyz import open_board
 
@@ -134,15 +133,8 @@ def _cells(board: Board, run: Run) -> list[Key]:
 def read_asked(folder: Path) -> Asked:
     """What `prepare_verdict` wrote; GridError when it is damaged."""
     try:
-        record: Any = read_json(folder / ASKED)
-        fields = {key: value for key, value in record.items() if key != "format"}
-        fields["rows"] = tuple(Row(**row) for row in fields["rows"])
-        fields["weights"] = tuple(float(weight) for weight in fields["weights"])
-        asked = Asked(**fields)
-        if any(Path(row.file).name != row.file for row in asked.rows):
-            raise ValueError("a file outside of its run")
-        return asked
-    except (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError) as error:
+        return Asked(**fields_of(folder / ASKED))
+    except DAMAGED as error:
         raise GridError(f"{ASKED} is damaged ({error}). Press Measure again.") from error
 
 
