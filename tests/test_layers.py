@@ -20,7 +20,11 @@ ONLY_HERE = {
     "requests": ("lorabake/core/http.py",),
     "urllib.request": ("lorabake/core/http.py",),
     "httpx": ("lorabake/core/http.py",),
-    "sqlite3": ("lorabake/core/index.py", "lorabake/core/journal.py"),
+    "sqlite3": (
+        "lorabake/core/database.py",
+        "lorabake/core/index.py",
+        "lorabake/core/journal.py",
+    ),
     "subprocess": ("lorabake/core/jobs.py", "lorabake/core/process.py", "lorabake/core/decoder.py"),
     "multiprocessing": ("lorabake/core",),
     "onnxruntime": ("lorabake/tag/taggers",),

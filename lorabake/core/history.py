@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -17,8 +17,9 @@ from typing import NoReturn
 from lorabake.core.author import author
 from lorabake.core.changes import Change, Move, Write, checked
 from lorabake.core.errors import DatasetError
-from lorabake.core.history_names import NEWEST, names_now, newest_row, renamed_folders
-from lorabake.core.history_steps import Outcome, Steps, move_of, sort_writes
+from lorabake.core.history_names import NEWEST, names_now, newest_row
+from lorabake.core.history_steps import Outcome, Steps, sort_writes
+from lorabake.core.history_turns import turn, turn_rows
 from lorabake.core.journal import DONE, UNDONE, UNDONE_ALONE, Journal, Operation, Row
 from lorabake.core.names import shown
 from lorabake.core.notebook import Notebook
@@ -97,7 +98,7 @@ class History:
             if number is None:
                 raise NothingToUndo("There is nothing to undo.")
             of = number
-            return self._turn(steps, lambda: steps.journal.rows(of), UNDONE)
+            return turn(steps, lambda: steps.journal.rows(of), UNDONE)
 
     def redo(self) -> Outcome:
         """Do again what was undone last."""
@@ -106,7 +107,7 @@ class History:
             if found is None:
                 raise NothingToUndo("There is nothing to redo.")
             _, moment = found
-            return self._turn(steps, lambda: steps.journal.rows_of_moment(moment, "1, 2"), DONE)
+            return turn(steps, lambda: steps.journal.rows_of_moment(moment, "1, 2"), DONE)
 
     def undo_step(self, number: int) -> Outcome:
         """Undo one step, also an older one: in the files that nobody changed after it.
@@ -119,7 +120,7 @@ class History:
             if not rows:
                 raise NothingToUndo("This step is undone already, or no longer remembered.")
             if number == journal.to_undo():
-                return self._turn(steps, lambda: journal.rows(number), UNDONE)
+                return turn(steps, lambda: journal.rows(number), UNDONE)
             if rows[0].target is not None:
                 raise NothingToUndo("Pictures were renamed here. Undo the steps after it first.")
             names = dict(zip(names_now(journal, rows), rows, strict=True))
@@ -129,7 +130,7 @@ class History:
             ]
             if not alone:
                 raise NothingToUndo("All of it was changed since. Undo the steps after it first.")
-            outcome = self._turn_rows(steps, alone, UNDONE_ALONE)
+            outcome = turn_rows(steps, alone, UNDONE_ALONE)
             left = [name for name, row in names.items() if row not in alone]
             told = [(name, f"{shown(name)} was changed since, so it was left.") for name in left]
             return replace(outcome, skipped=(*outcome.skipped, *told))
@@ -252,74 +253,7 @@ class History:
         if row is None:
             what = "redo" if undone else "undo"
             raise NothingToUndo(f"There is nothing to {what} in {shown(path)}.")
-        return self._turn_rows(steps, [row], state)
-
-    def _turn(self, steps: Steps, rows: Callable[[], list[Row]], state: int) -> Outcome:
-        found = rows()
-        renamed = renamed_folders(steps.files, found)
-        if renamed:
-            with steps.journal.transaction(durable=False):
-                for old, new in renamed.items():
-                    steps.journal.rename_folder(old, new)
-            found = rows()
-        return self._turn_rows(steps, found, state)
-
-    def _turn_rows(self, steps: Steps, rows: Sequence[Row], state: int) -> Outcome:
-        """Bring rows of one operation from done to undone, or back."""
-        operation = steps.journal.operation(rows[0].operation)
-        if rows[0].target is not None:
-            changed, skipped = self._turn_moves(steps, rows, state)
-        else:
-            changed, skipped = self._turn_writes(steps, rows, state)
-        now = steps.journal.operation(rows[0].operation)
-        if now is None and operation is not None:
-            now = replace(operation, undone=state != DONE)
-        return Outcome(now, changed, skipped)
-
-    def _turn_writes(
-        self, steps: Steps, rows: Sequence[Row], state: int
-    ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        names = names_now(steps.journal, rows)
-        by_name = dict(zip(names, rows, strict=True))
-        writes = [
-            Write(name, row.before, row.after)
-            if state == DONE
-            else Write(name, row.after, row.before)
-            for name, row in by_name.items()
-        ]
-        _, contents, refused = sort_writes(steps.files, writes)
-        journal = steps.journal
-
-        def enter(moment: int) -> None:
-            # Nobody can undo what is not there any more: it would stand in the way for ever.
-            journal.forget(by_name[name] for name in refused)
-            journal.mark((by_name[name] for name in names if name not in refused), state, moment)
-
-        def give_up(paths: set[str]) -> None:
-            moment = journal.version()
-            for name in paths:
-                journal.mark([by_name[name]], by_name[name].state, moment)
-
-        failed = steps.write(contents, enter, give_up)
-        told = refused | failed
-        return tuple(name for name in names if name not in told), tuple(told.items())
-
-    def _turn_moves(
-        self, steps: Steps, rows: Sequence[Row], state: int
-    ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        by_move = {move_of(row, forwards=state == DONE): row for row in rows}
-        fit, refused = steps.fitting(list(by_move))
-        journal = steps.journal
-
-        def enter(moment: int) -> list[Row]:
-            journal.forget(by_move[move] for move in refused)
-            turned = [by_move[move] for move in fit]
-            journal.mark(turned, state, moment)
-            return turned
-
-        failed = steps.move(fit, enter, back=rows[0].state)
-        told = [(move.source, why) for move, why in (refused | failed).items()]
-        return tuple(move.target for move in fit if move not in failed), tuple(told)
+        return turn_rows(steps, [row], state)
 
     def _joined(self, journal: Journal, write: Write, origin: str, moment: int) -> Row | None:
         """The row of the step just before that this typing goes on with."""

@@ -12,11 +12,11 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lorabake.core import image
+from lorabake.core.database import migrate, put_aside
 from lorabake.core.errors import ImageError
 from lorabake.core.files import atomic_write_bytes
 from lorabake.core.image import THUMBNAIL_SIDE, ImageInfo
@@ -238,7 +238,7 @@ class Index:
                     if _is_passing(error):
                         return otherwise
                     self.close()
-                    _put_aside(self.path)
+                    put_aside(self.path)
             return otherwise
 
 
@@ -293,30 +293,10 @@ def _open(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = NORMAL")
         if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("quick_check found damage")
-        _migrate(database)
+        database.isolation_level = None
+        migrate(database, [(statement,) for statement in MIGRATIONS])
+        database.isolation_level = "DEFERRED"
     except BaseException:
         database.close()
         raise
     return database
-
-
-def _migrate(database: sqlite3.Connection) -> None:
-    database.isolation_level = None
-    database.execute("BEGIN IMMEDIATE")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        database.execute("ROLLBACK")
-        raise sqlite3.DatabaseError("written by a newer lorabake")
-    for number, statement in enumerate(MIGRATIONS[version:], start=version + 1):
-        database.execute(statement)
-        database.execute(f"PRAGMA user_version = {number}")
-    database.execute("COMMIT")
-    database.isolation_level = "DEFERRED"
-
-
-def _put_aside(path: Path) -> None:
-    for ending in ("-wal", "-shm"):
-        with suppress(OSError):
-            path.with_name(path.name + ending).unlink()
-    with suppress(OSError):
-        path.replace(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))

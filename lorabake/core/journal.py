@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lorabake.core.author import author
+from lorabake.core.database import NewerDatabase, migrate
 from lorabake.core.errors import DiskFull, WorkspaceError
 from lorabake.core.files import MIB
 
@@ -36,6 +37,8 @@ MIGRATIONS = (
         "CREATE TABLE pending (moment INTEGER NOT NULL, phase INTEGER NOT NULL, was BLOB)",
         # A number that grows with every step.
         "CREATE TABLE clock (now INTEGER NOT NULL)",
+        # Not from zero: a page that knew a history that was deleted must see another number.
+        "INSERT INTO clock SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     ),
     # Who did it: "" for the owner of the computer.
     ("ALTER TABLE operations ADD COLUMN author TEXT NOT NULL DEFAULT ''",),
@@ -331,37 +334,17 @@ def _connect(path: Path) -> sqlite3.Connection:
         with suppress(sqlite3.OperationalError):
             database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA journal_size_limit = {16 * MIB}")
-        _migrate(database)
+        database.execute("PRAGMA synchronous = FULL")  # for the tables; a step says it for itself
+        migrate(database, MIGRATIONS)
+    except NewerDatabase:
+        database.close()
+        raise WorkspaceError(
+            "The history of this data set was written by a newer lorabake. Update lorabake."
+        ) from None
     except BaseException:
         database.close()
         raise
     return database
-
-
-def _migrate(database: sqlite3.Connection) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == len(MIGRATIONS):
-        return
-    if version > len(MIGRATIONS):
-        raise WorkspaceError(
-            "The history of this data set was written by a newer lorabake. Update lorabake."
-        )
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-            for statement in statements:
-                database.execute(statement)
-            database.execute(f"PRAGMA user_version = {number}")
-        if not version:
-            # Not from zero: a page that knew a history that was deleted must see another number.
-            database.execute("INSERT INTO clock VALUES (?)", (int(time.time() * 1000),))
-        database.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
 
 
 class DamagedJournal(WorkspaceError):
@@ -387,15 +370,6 @@ def errors_as_sentence(path: Path) -> Iterator[None]:
             f"The history of changes {path} cannot be used ({error}), so nothing was changed. "
             "Look at the permissions of this folder."
         ) from error
-
-
-def put_aside(path: Path) -> None:
-    """Keep a damaged journal under another name."""
-    for ending in ("-wal", "-shm"):
-        with suppress(OSError):
-            path.with_name(path.name + ending).unlink()
-    with suppress(OSError):
-        path.replace(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lorabake.core.changes import NOTEBOOK, Files
+from lorabake.core.database import put_aside
 from lorabake.core.errors import DatasetError, WorkspaceError
 from lorabake.core.files import sweep_temporaries
 from lorabake.core.history_steps import Steps
-from lorabake.core.journal import DamagedJournal, Journal, errors_as_sentence, put_aside
+from lorabake.core.journal import DamagedJournal, Journal, errors_as_sentence
 from lorabake.core.lock import folder_lock
 
 

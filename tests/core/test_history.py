@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -390,6 +392,21 @@ def test_a_damaged_history_is_put_aside(root: Path) -> None:
     history.do("y", [write(root, "a.txt", b"2")])
     assert [operation.title for operation in history.operations()] == ["y"]
     assert list(path.parent.glob("history.sqlite.damaged-*"))
+
+
+def test_a_history_of_a_newer_lorabake_is_left_as_it_is(root: Path) -> None:
+    history = open_history(root)
+    history.do("x", [write(root, "a.txt", b"1")])
+    close_history(root)
+    path = root / ".lorabake" / "history.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(WorkspaceError, match="by a newer lorabake"):
+        history.do("y", [write(root, "a.txt", b"2")])
+    assert tree(root)["5_kafka/a.txt"] == b"1"
+    assert not list(path.parent.glob("*.damaged-*"))
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT title FROM operations").fetchall() == [("x",)]
 
 
 def test_the_oldest_steps_are_forgotten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
