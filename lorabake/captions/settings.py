@@ -59,47 +59,50 @@ class ProcessSettings:
     tags_to_add: str = setting(
         "",
         "Tags to add",
-        help="Put in front of every caption, in this order: your trigger word goes here. "
-        "Commas between tags.",
+        help="Put in front of every caption, in this order. The guide: type a trigger word "
+        "here. Commas between tags; empty adds none.",
         longest=LONG_TEXT,
     )
     tags_to_emphasise: str = setting(
         "",
         "Tags to emphasise",
-        help="Moved to the front of those captions that have them, behind the added ones.",
+        help="Moved to the front of those captions that have them, behind the added ones. Empty "
+        "moves none.",
         longest=LONG_TEXT,
     )
     tags_to_remove: str = setting(
         "",
         "Tags to remove",
-        help="Taken out of every caption. Capitals, underscores and escaped brackets make no "
-        "difference; * stands for any letters, ? for one: *background.",
+        help="Taken out of every caption. The guide no longer prunes hair length, hair colour "
+        "and eye colour. Capitals, underscores and escaped brackets make no difference; * "
+        "stands for any letters, ? for one: *background.",
         longest=LONG_TEXT,
     )
     rename: bool = setting(
         False,
         "Rename images and captions in ascending order",
-        help="1, 2, 3 … in each folder; masks and captions go with their images.",
+        help="1, 2, 3 … in each folder; masks and captions go with their images. The guide "
+        "recommends it. Off keeps the names.",
     )
     replace: str = setting(
         "",
         "Replace",
-        help="One per line: old = new. Several tags work too: a, b = c puts c for either, "
-        "a = b, c puts both, and a, b = c, d pairs them off.",
+        help="One per line: old = new. Several tags work too: a, b = c puts c for either, a = "
+        "b, c puts both, and a, b = c, d pairs them off.",
         longest=LONG_TEXT,
     )
     regex_find: str = setting(
         "",
         "Find (regular expression)",
         help="Searched in each tag; ^ and $ are its beginning and end. Capitals make no "
-        "difference.",
+        "difference. Empty finds nothing.",
         longest=200,
     )
     regex_replace: str = setting(
         "",
         "Replace by",
         help=r"\1 stands for what the first pair of brackets found. A tag that becomes empty is "
-        "dropped.",
+        r"dropped.",
         longest=500,
     )
     regex_scope: str = setting(
@@ -112,7 +115,7 @@ class ProcessSettings:
         True,
         "Remove duplicates",
         help="Of tags that differ only in capitals, underscores, escaped brackets or weight, "
-        "the first is kept.",
+        "the first is kept. Off, both stay.",
     )
     redundancy: str = setting(
         "off",
@@ -125,29 +128,32 @@ class ProcessSettings:
         0,
         "Remove tags on fewer than",
         unit="images",
-        help="Tags that so few pictures have teach nothing. Counted over all pictures; 0 is off.",
+        help="Tags that so few pictures have teach nothing. Counted over all pictures; 0 is "
+        "off. Not in the guide. Too high drops what makes single pictures different, and "
+        "it is learned unnamed.",
         minimum=0,
         maximum=1_000_000,
     )
     categories_to_remove: str = setting(
         "",
         "Kinds of tags to remove",
-        help="Any of general, character, copyright, artist, meta and rating, with commas between.",
+        help="Any of general, character, copyright, artist, meta and rating, with commas "
+        "between. Empty removes none.",
         longest=200,
         more=True,
     )
     consolidate: str = setting(
         "",
         "One value for each",
-        help="Where a caption has two values of one kind, such as two hair colours, one is kept. "
-        "One kind per line, or all; hair color = pink hair says which to keep.",
+        help="Where a caption has two values of one kind, such as two hair colours, one is "
+        "kept. One kind per line, or all; hair color = pink hair says which to keep.",
         longest=LONG_TEXT,
     )
     consolidate_by: str = setting(
         "commonest",
         "Which value to keep",
-        help="Where none is named above: the commonest in the concept, the tagger's most probable "
-        "(where it was run), or the first in the caption.",
+        help="Where none is named above: the commonest in the concept, the tagger's most "
+        "probable (where it was run), or the first in the caption.",
         choices=("commonest", "probable", "first"),
     )
     keep_tags: str = setting(
@@ -160,22 +166,25 @@ class ProcessSettings:
     sort: str = setting(
         "none",
         "Order of tags",
-        help="By category: people, characters, series, artists, then the rest. Tags that you add "
-        "or emphasise stay in front.",
+        help="By category: people, characters, series, artists, then the rest. Tags that you "
+        "add or emphasise stay in front. none keeps the order.",
         choices=("none", "alphabetical", "frequency", "category", "shuffle", "reverse"),
     )
     keep_first: int = setting(
         1,
         "Keep in front",
         unit="tags",
-        help="So many tags at the beginning of a caption stay where they are.",
+        help="So many at the beginning of a caption stay where they are when tags are sorted. 1 "
+        "keeps a trigger word in front, as the guide's Keep tokens does. 0 sorts all; too "
+        "many leave little to sort.",
         minimum=0,
         maximum=200,
     )
     shuffle_seed: int = setting(
         0,
         "Shuffle seed",
-        help="The same number shuffles the same way.",
+        help="The same number shuffles the same way. Not in the guide; no number is better than "
+        "another.",
         minimum=0,
         maximum=2**31 - 1,
         more=True,
@@ -183,45 +192,56 @@ class ProcessSettings:
     underscores: str = setting(
         "as is",
         "Underscores",
-        help="long hair or long_hair. Faces such as ^_^, and score_9, stay as they are.",
+        help="long hair or long_hair. Faces such as ^_^, and score_9, stay as they are. as is "
+        "changes nothing.",
         choices=("as is", "spaces", "underscores"),
     )
     brackets: str = setting(
         "as is",
         "Brackets",
         help=r"Plain, kafka (hsr), is usual for training; escaped, kafka \(hsr\), is how prompts "
-        "and weighted captions need them.",
+        r"and weighted captions need them.",
         choices=("as is", "escape", "plain"),
     )
     weights: str = setting(
         "as is",
         "Weights",
-        help="(smile:1.2) stays, or becomes smile.",
+        help="(smile:1.2) stays, or becomes smile. Training reads weights as plain letters, so "
+        "drop them.",
         choices=("as is", "drop"),
     )
     add_trigger: bool = setting(
         False,
         "Add each folder's trigger word",
-        help="In front of its captions: kafka for the folder 5_kafka.",
+        help="In front of its captions: kafka for the folder 5_kafka. The guide gives each "
+        "outfit its own. Off adds none.",
         more=True,
     )
     tags_to_append: str = setting(
         "",
         "Tags to add at the end",
-        help="Where a caption does not have them yet.",
+        help="Where a caption does not have them yet. They may be cut off or shuffled forward "
+        "in training; empty adds none.",
         longest=LONG_TEXT,
         more=True,
     )
     lines: str = setting(
         "first",
         "Captions of several lines",
-        help="Change the first line, which is the one that is trained; change every line; or join "
-        "them into one.",
+        help="Change the first line, which is the one that is trained; change every line; or "
+        "join them into one.",
         choices=("first", "each", "join"),
         more=True,
     )
     rename_start: int = setting(
-        1, "First number", help="For renaming.", minimum=0, maximum=1_000_000, more=True
+        1,
+        "First number",
+        help="The number of the first image of each folder when they are renamed. Not in the "
+        "guide; 1 is usual. Higher leaves room for others before them, 0 counts as "
+        "programs do.",
+        minimum=0,
+        maximum=1_000_000,
+        more=True,
     )
     rename_order: str = setting(
         "natural",

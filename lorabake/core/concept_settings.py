@@ -25,37 +25,120 @@ class ConceptSettings:
         False,
         "Regularisation",
         help="Pictures of other things of the same kind, so that only the trigger word learns. "
-        "Shown as often as the training pictures, repeated or limited to match.",
+        "Not in the guide. Shown as often as the training pictures, repeated or limited to "
+        "match.",
     )
     mask_folder: str = setting(
         "",
         "Mask folder",
-        help="Folder of the masks, inside this folder or beside it; empty looks for masks here and "
-        "for a folder of this one's name with _mask behind.",
+        help="Folder of the masks, inside this folder or beside it; empty looks for masks here "
+        "and for a folder of this one's name with _mask behind.",
         more=True,
     )
-    keep_tokens: int | None = setting(None, "Keep tokens", minimum=0, maximum=200)
-    shuffle_caption: bool | None = setting(None, "Shuffle captions")
-    caption_prefix: str | None = setting(None, "Caption prefix", more=True)
-    caption_suffix: str | None = setting(None, "Caption suffix", more=True)
+    keep_tokens: int | None = setting(
+        None,
+        "Keep tokens",
+        help="This folder's own number of tags that stay in front; left out, the recipe's. The "
+        "guide: at least 1 with a trigger word, 0 without. Too few mix the trigger with "
+        "the rest; too many leave little to shuffle.",
+        unit="tags",
+        minimum=0,
+        maximum=200,
+    )
+    shuffle_caption: bool | None = setting(
+        None,
+        "Shuffle captions",
+        help="Whether this folder's tags come in a new order each time; left out, as in the "
+        "recipe. The guide: on. Off, their order is learned too.",
+    )
+    caption_prefix: str | None = setting(
+        None,
+        "Caption prefix",
+        help="Put in front of this folder's captions with a space; left out, the recipe's. "
+        "Empty adds nothing.",
+        more=True,
+    )
+    caption_suffix: str | None = setting(
+        None,
+        "Caption suffix",
+        help="Put behind this folder's captions with a space; left out, the recipe's. Empty "
+        "adds nothing.",
+        more=True,
+    )
     caption_dropout_rate: float | None = setting(
-        None, "Caption dropout", minimum=0, maximum=1, more=True
+        None,
+        "Caption dropout",
+        help="How many of this folder's pictures are trained without words; left out, the "
+        "recipe's. Not in the guide; 0 is off. Higher weakens trigger and tags.",
+        unit="share of pictures",
+        minimum=0,
+        maximum=1,
+        more=True,
     )
     caption_dropout_every_n_epochs: int | None = setting(
-        None, "Caption dropout every n epochs", minimum=0, maximum=1000, more=True
+        None,
+        "Caption dropout every n epochs",
+        help="In each n-th epoch this folder has no words; left out, as in the recipe. Not in "
+        "the guide; 0 is off. 1 trains it without words throughout; higher does it more "
+        "rarely.",
+        minimum=0,
+        maximum=1000,
+        more=True,
     )
     caption_tag_dropout_rate: float | None = setting(
-        None, "Tag dropout", minimum=0, maximum=1, more=True
+        None,
+        "Tag dropout",
+        help="Chance of each of this folder's tags behind the kept ones to be left out; if this "
+        "is not set, the recipe's. Not in the guide; 0 is off. Too high, and what is seen "
+        "sticks to the kept tags.",
+        unit="share of tags",
+        minimum=0,
+        maximum=1,
+        more=True,
     )
     token_warmup_min: int | None = setting(
-        None, "Token warmup from", unit="tags", minimum=1, maximum=1000, more=True
+        None,
+        "Token warmup from",
+        help="How many tags this folder's captions begin with in a token warmup; left out, the "
+        "recipe's. Not in the guide; 1 is the slowest start. As many as a caption has, or "
+        "more, is no warmup.",
+        unit="tags",
+        minimum=1,
+        maximum=1000,
+        more=True,
     )
     token_warmup_step: float | None = setting(
-        None, "Token warmup", unit="steps", minimum=0, maximum=1_000_000, more=True
+        None,
+        "Token warmup",
+        help="How long it takes until all of this folder's tags are used; left out, the "
+        "recipe's. Not in the guide; 0 is off. Longer than the bake, and the last tags are "
+        "never learned.",
+        unit="steps",
+        minimum=0,
+        maximum=1_000_000,
+        more=True,
     )
-    flip_aug: bool | None = setting(None, "Flip", more=True)
-    color_aug: bool | None = setting(None, "Colour", more=True)
-    random_crop: bool | None = setting(None, "Random crop", more=True)
+    flip_aug: bool | None = setting(
+        None,
+        "Flip",
+        help="Whether this folder's pictures are mirrored half of the time; left out, as in the "
+        "recipe. Not for characters who look different left and right.",
+        more=True,
+    )
+    color_aug: bool | None = setting(
+        None,
+        "Colour",
+        help="Whether hue and brightness of this folder's pictures vary a little; left out, as "
+        "in the recipe. Not in the guide.",
+        more=True,
+    )
+    random_crop: bool | None = setting(
+        None,
+        "Random crop",
+        help="Whether this folder's pictures are cut elsewhere each time; left out, as in the "
+        "recipe. Not in the guide.",
+        more=True,
+    )
 
     def __post_init__(self) -> None:
         place = PurePath(self.mask_folder)

@@ -14,15 +14,22 @@ class DuplicateSettings:
     hardness: int = setting(
         95,
         "Filter hardness",
-        help="How alike two pictures must be, as in dupeGuru: lower finds more and errs more.",
+        unit="%",
+        help="How alike two pictures must be. The guide leaves it to you; 95 is dupeGuru's "
+        "default. Lower finds more and errs more; higher misses changed copies, and 100 "
+        "finds exact ones only.",
         minimum=1,
         maximum=100,
     )
     prefer_folder: str = setting(
-        "", "Keep from this folder first", help="Its pictures are kept before those of others."
+        "",
+        "Keep from this folder first",
+        help="Its pictures are kept before those of others. Empty, the one with the most real "
+        "detail is kept.",
     )
     merge_tags: bool = setting(
         False,
         "Add the tags of what goes to the caption of what stays",
-        help="Tags that only the deleted twin has are not lost.",
+        help="Tags that only the deleted twin has are not lost. Off, the kept caption stays as "
+        "it is.",
     )

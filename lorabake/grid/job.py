@@ -32,8 +32,6 @@ SETUP = "setup.json"  # written into the run by train/prepare.py
 MAX_CELLS = 400
 MAX_PIXELS = 2048 * 2048  # of one cell
 SAMPLERS = SAMPLER_NAMES
-DAMAGED = (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError)
-"""What reading a record raises that is not what was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,21 +41,68 @@ class GridRequest:
     prompt: str = setting(
         "",
         "Prompt",
-        help="What to draw, with your trigger word. The <lora:…> part is put in by itself.",
+        help="What to draw, with your trigger word. The <lora:…> part is put in by itself, "
+        "where the guide writes it.",
     )
-    negative: str = setting("", "Negative prompt", help="What not to draw.")
-    epochs: str = setting("", "Epochs", help="7-10 or 7,10; empty for all.")
+    negative: str = setting(
+        "",
+        "Negative prompt",
+        help="What not to draw. Not in the guide; empty leaves it to the model.",
+    )
+    epochs: str = setting(
+        "",
+        "Epochs",
+        help="Whose files are compared: 7-10 or 7,10. The guide begins with the last four; "
+        "empty takes all.",
+    )
     weights: str = setting(
         "0, 0.6, 0.8, 1.0",
         "Weights",
-        help="0.5-1.0 (+0.1) or 0.6, 0.8, 1.0. Ideally 1.0 works, about 0.8 is fine. 0 is the plain base.",
+        help="0.5-1.0 (+0.1) or 0.6, 0.8, 1.0. The guide tries 1.0 down to 0.5: ideally 1.0 "
+        "works, about 0.8 is fine. 0 is the plain base.",
     )
-    seed: int = setting(1, "Seed", help="All pictures share it.", minimum=0, maximum=2**32 - 1)
-    steps: int = setting(20, "Steps", minimum=1, maximum=150, more=True)
-    cfg: float = setting(5.0, "CFG scale", minimum=1, maximum=30, more=True)
-    sampler: str = setting("Euler a", "Sampler", choices=SAMPLERS, more=True)
+    seed: int = setting(
+        1,
+        "Seed",
+        help="All pictures share it, so that only the LoRA differs. Not in the guide; another "
+        "number draws other pictures, none better than another.",
+        minimum=0,
+        maximum=2**32 - 1,
+    )
+    steps: int = setting(
+        20,
+        "Steps",
+        help="How often each picture is worked over. Not in the guide; 20 is the web UIs' "
+        "default. Too few leave it blurred or broken; more takes longer and soon changes "
+        "little.",
+        minimum=1,
+        maximum=150,
+        more=True,
+    )
+    cfg: float = setting(
+        5.0,
+        "CFG scale",
+        help="How strictly the prompt is followed. Not in the guide; 5 is our own. Too low "
+        "wanders off; too high is garish and hard.",
+        minimum=1,
+        maximum=30,
+        more=True,
+    )
+    sampler: str = setting(
+        "Euler a",
+        "Sampler",
+        help="How noise becomes a picture. Not in the guide. Take the one you draw with later, "
+        "because each looks a little different.",
+        choices=SAMPLERS,
+        more=True,
+    )
     size: str = setting(
-        "", "Size", unit="px", help="WIDTHxHEIGHT; empty: as it was trained.", more=True
+        "",
+        "Size",
+        unit="px",
+        help="WIDTHxHEIGHT; empty: as it was trained. Not in the guide. Larger takes longer and "
+        "may draw figures twice; smaller loses detail.",
+        more=True,
     )
 
 
@@ -154,21 +199,17 @@ def prepare_grid(run: Run, request: GridRequest) -> Path:
 def read_plan(folder: Path) -> GridPlan:
     """What `prepare_grid` wrote; GridError when the folder holds no grid."""
     try:
-        return GridPlan(**fields_of(folder / PLAN))
-    except DAMAGED as error:
+        record: Any = read_json(folder / PLAN)
+        fields = {key: value for key, value in record.items() if key != "format"}
+        fields["rows"] = tuple(Row(**row) for row in fields["rows"])
+        fields["weights"] = tuple(float(weight) for weight in fields["weights"])
+        plan = GridPlan(**fields)
+        for row in plan.rows:
+            if Path(row.file).name != row.file:
+                raise ValueError(row.file)
+    except (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise GridError(f"{folder.name} is not a grid ({error}). Start a new one.") from error
-
-
-def fields_of(path: Path) -> dict[str, Any]:
-    """The fields of a record with rows and weights, as its dataclass takes them; one of DAMAGED."""
-    record: Any = read_json(path)
-    fields = {key: value for key, value in record.items() if key != "format"}
-    fields["rows"] = tuple(Row(**row) for row in fields["rows"])
-    fields["weights"] = tuple(float(weight) for weight in fields["weights"])
-    for row in fields["rows"]:
-        if Path(row.file).name != row.file:
-            raise ValueError(f"{row.file} is no file of a run")
-    return fields
+    return plan
 
 
 def run_of(folder: Path) -> Run:

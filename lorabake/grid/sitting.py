@@ -18,7 +18,8 @@ from lorabake.grid.failed import read_errors
 from lorabake.grid.job import GridRequest, prepare_grid
 from lorabake.grid.library import Bases
 from lorabake.grid.render import Cell, Events, render_grid
-from lorabake.grid.xyz import XyzRequest, open_board, prepare_xyz, read_xyz
+from lorabake.grid.xyz import open_board, prepare_xyz, read_xyz
+from lorabake.grid.xyz_request import XyzRequest
 
 Tell = Callable[[str], None]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,11 @@ from typing import Any
 from lorabake.core.errors import GridError, LorabakeError
 from lorabake.core.files import MIB, atomic_write_json, read_json
 from lorabake.core.run import Run
-from lorabake.core.settings import setting
 from lorabake.engine.families.emphasis import weigh
 from lorabake.engine.identify import require_base
-from lorabake.engine.sampler_names import SAMPLER_NAMES
 from lorabake.grid.axes import (
     BLOCKS,
     EPOCH,
-    MAX_CLIP_SKIP,
     MAX_SEED,
     PROMPT,
     PROMPT_SR,
@@ -49,62 +46,14 @@ from lorabake.grid.library import Bases, Library
 from lorabake.grid.replace import concerns
 from lorabake.grid.shot import Shot
 from lorabake.grid.tags import lora_tag, lora_uses, named, renamed, reweighted, without_tags
-from lorabake.grid.values import MAX_WORDS, join_words
+from lorabake.grid.values import join_words
 from lorabake.grid.xyz_cells import EACH, NO_AXIS, XyzPlan, shots_by_place, with_tag
+from lorabake.grid.xyz_request import XyzRequest
 
 XYZ = "xyz.json"
 MAX_PLAN = 4 * MIB
-MAX_MARGIN = 500  # px
-MAX_PROMPT = 4000  # characters
-MAX_AXIS = MAX_WORDS + 100  # characters: an axis's values, which may be whole prompts, and its type
 GUIDE_EPOCHS = 4
 GUIDE_WEIGHTS = "1.0>, 0.9>, 0.8>, 0.7>, 0.6>, 0.5>"
-
-
-@dataclass(frozen=True, kw_only=True)
-class XyzRequest:
-    """X/Y/Z plot, as the form and the command line ask it. x, y, z: `TYPE=VALUES`, or empty."""
-
-    prompt: str = setting(
-        "", "Prompt", help="With or without its <lora:…> tag.", longest=MAX_PROMPT
-    )
-    negative: str = setting("", "Negative prompt", help="What not to draw.")
-    x: str = setting("", "X", help="For example Prompt S/R=-10, -09, -08.", longest=MAX_AXIS)
-    y: str = setting("", "Y", help="For example weight=0.5-1.0 (+0.1).", longest=MAX_AXIS)
-    z: str = setting("", "Z", help="One sheet for each value, side by side.", longest=MAX_AXIS)
-    seed: int = setting(
-        1, "Seed", help="All pictures share it. -1: any.", minimum=-1, maximum=MAX_SEED
-    )
-    vary_seeds: str = setting(
-        "",
-        "Vary seeds for",
-        help="X, Y, Z or several: pictures along it get the next seeds.",
-        more=True,
-    )
-    keep_random: bool = setting(
-        False,
-        "Keep -1 for seeds",
-        help="With seed -1: any seed for each picture, not one for all.",
-        more=True,
-    )
-    steps: int = setting(20, "Steps", minimum=1, maximum=150, more=True)
-    cfg: float = setting(5.0, "CFG scale", minimum=1, maximum=30, more=True)
-    sampler: str = setting("Euler a", "Sampler", choices=SAMPLER_NAMES, more=True)
-    size: str = setting(
-        "", "Size", unit="px", help="WIDTHxHEIGHT; empty: as it was trained.", more=True
-    )
-    clip_skip: int = setting(
-        0, "Clip skip", help="0: as it was trained.", minimum=0, maximum=MAX_CLIP_SKIP, more=True
-    )
-    margin: int = setting(
-        0,
-        "Margin",
-        unit="px",
-        help="Between the cells of the sheet.",
-        minimum=0,
-        maximum=MAX_MARGIN,
-        more=True,
-    )
 
 
 def prepare_xyz(run: Run, request: XyzRequest, bases: Bases, folders: Sequence[Path] = ()) -> Path:

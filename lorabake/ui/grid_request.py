@@ -17,8 +17,9 @@ from lorabake.grid.job import GridRequest, prepare_grid, size_for
 from lorabake.grid.library import Bases
 from lorabake.grid.pace import pace_of, work_of
 from lorabake.grid.values import join_words
-from lorabake.grid.xyz import XyzRequest, as_the_guide_does, plan_xyz, prepare_xyz
+from lorabake.grid.xyz import as_the_guide_does, plan_xyz, prepare_xyz
 from lorabake.grid.xyz_cells import shots_of
+from lorabake.grid.xyz_request import XyzRequest
 from lorabake.recipe.models import base_models
 from lorabake.ui.answers import answered, text
 from lorabake.ui.bakes import newest_first

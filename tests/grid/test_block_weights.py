@@ -27,7 +27,8 @@ from lorabake.grid.render import render_grid
 from lorabake.grid.shot import Shot
 from lorabake.grid.tags import LoraUse, lora_uses, reblocked, renamed, reweighted
 from lorabake.grid.values import parse_words
-from lorabake.grid.xyz import XyzRequest, open_board, prepare_xyz, read_xyz
+from lorabake.grid.xyz import open_board, prepare_xyz, read_xyz
+from lorabake.grid.xyz_request import XyzRequest
 from tests.bakes import Recorded
 from tests.engine.tiny_networks import file_of
 from tests.grid.webui import read_infotext

@@ -27,7 +27,8 @@ from lorabake.grid.failed import read_errors
 from lorabake.grid.job import GridRequest, base_of, prepare_grid
 from lorabake.grid.library import Bases
 from lorabake.grid.render import GridResult, render_grid
-from lorabake.grid.xyz import XyzRequest, open_board, prepare_xyz, read_xyz
+from lorabake.grid.xyz import open_board, prepare_xyz, read_xyz
+from lorabake.grid.xyz_request import XyzRequest
 from tests.bakes import Recorded
 from tests.grid.webui import read_infotext
 from tests.tiny import tiny_sdxl_folder

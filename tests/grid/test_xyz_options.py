@@ -16,7 +16,8 @@ from lorabake.core.workspace import Workspace
 from lorabake.grid.library import Bases
 from lorabake.grid.render import render_grid
 from lorabake.grid.sheet import lay_out
-from lorabake.grid.xyz import XyzRequest, open_board, prepare_xyz
+from lorabake.grid.xyz import open_board, prepare_xyz
+from lorabake.grid.xyz_request import XyzRequest
 from tests.bakes import Recorded
 from tests.grid.webui import read_infotext
 from tests.verbs import answered, refused

@@ -89,7 +89,7 @@ def test_numbers_advice_rates_and_captions(browser: Browser, tmp_path: Path) -> 
         expect(loose).to_contain_text("Keep tokens is set to at least 1")
         loose.get_by_role("button", name="Set Keep tokens to 1").click()
         expect(loose).to_have_count(0)
-        expect(tab.get_by_label("Keep tokens", exact=True)).to_have_value("1")
+        expect(tab.get_by_label("Keep tokens (tags)", exact=True)).to_have_value("1")
 
         # Rates and captions before the bake
         expect(plan.locator(".lb-rate-unet")).to_have_count(1)

@@ -23,7 +23,8 @@ from lorabake.grid.failed import write_errors
 from lorabake.grid.job import GridRequest, prepare_grid
 from lorabake.grid.library import Bases
 from lorabake.grid.shot import Shot
-from lorabake.grid.xyz import XyzRequest, open_board, prepare_xyz
+from lorabake.grid.xyz import open_board, prepare_xyz
+from lorabake.grid.xyz_request import XyzRequest
 from lorabake.recipe.presets import load_recipe
 from lorabake.train.prepare import prepare_run
 from lorabake.ui import again, grid_request, grids, handover

@@ -26,29 +26,33 @@ class Settings:
         False,
         "Relative step",
         help="Chooses the rate itself, 0.01 and falling, and ignores the learning rates above. "
-        "Off for LoRAs.",
+        "Not in the guide. On is meant for whole models: off for LoRAs.",
     )
     scale_parameter: bool = setting(
         False,
         "Scale by parameter",
-        help="The rate times each weight's own size. Off for LoRAs: half of their weights start at 0.",
+        help="The rate times each weight's own size. Not in the guide. Off for LoRAs: half of "
+        "their weights start at 0 and would hardly move.",
     )
     warmup_init: bool = setting(
         False,
         "Warmup of the relative step",
-        help="The relative step rises from a millionth; switches relative step on.",
+        help="The relative step rises from a millionth; switches relative step on. Not in the "
+        "guide. Off, the relative step begins at 0.01.",
     )
     weight_decay: float = setting(
         0.0,
         "Weight decay",
-        help="Pulls the weights back to 0; 0.01 is usual.",
+        help="Pulls the weights back to 0, against copying pictures. Not in the guide; 0.01 is "
+        "usual. Lower copies sooner; too high, and little stays learned.",
         minimum=0,
         maximum=1,
     )
     clip_threshold: float = setting(
         1.0,
         "Clip threshold",
-        help="Larger steps are cut to this size.",
+        help="Larger steps are cut to this size. Not in the guide; 1 is the usual default. "
+        "Lower cuts nearly every step and learns more slowly; much higher cuts none.",
         minimum=1e-3,
         maximum=1000,
         more=True,
@@ -56,18 +60,28 @@ class Settings:
     decay_rate: float = setting(
         -0.8,
         "Decay rate",
-        help="How fast it comes to remember gradients for longer.",
+        help="How fast it comes to remember gradients for longer. Not in the guide; -0.8 is the "
+        "usual default. Lower, towards -1, is smoother and slower to react; higher, "
+        "towards 0, forgets sooner and is rougher.",
         minimum=-1,
         maximum=0,
         more=True,
     )
     beta1: float = setting(
-        0.0, "Momentum", help="0 is none and saves memory.", minimum=0, maximum=0.99999, more=True
+        0.0,
+        "Momentum",
+        help="How slowly the momentum forgets. Not in the guide; 0, the usual default, is none "
+        "and saves memory. Higher is smoother and slower to react.",
+        minimum=0,
+        maximum=0.99999,
+        more=True,
     )
     eps: tuple[float, ...] = setting(
         (1e-30, 1e-3),
         "Epsilons",
-        help="Of the gradients, and of the size of a weight.",
+        help="Two: of the gradients, and of the size of a weight. Not in the guide; these are "
+        "the usual defaults. Higher, the first slows down small gradients and the second "
+        "speeds up small weights (with Scale by parameter); lower protects less.",
         minimum=0,
         maximum=1,
         more=True,

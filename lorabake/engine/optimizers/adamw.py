@@ -17,16 +17,31 @@ class Settings:
     """The guide's "Optional Args" for AdamW and AdamW8bit."""
 
     weight_decay: float = setting(
-        0.01, "Weight decay", help="The guide's NAI value is 0.1.", minimum=0, maximum=1
+        0.01,
+        "Weight decay",
+        help="Pulls the weights back to 0, against copying pictures. The guide: 0.1 for NAI. "
+        "Lower copies sooner; too high, and little stays learned.",
+        minimum=0,
+        maximum=1,
     )
     betas: tuple[float, ...] = setting(
         (0.9, 0.999),
         "Betas",
-        help="How slowly it forgets old gradients. The guide's NAI values are 0.9, 0.99.",
+        help="How slowly it forgets old gradients: their mean, and their size. The guide: 0.9, "
+        "0.99 for NAI. Lower forgets sooner and is rougher; higher is smoother and slower "
+        "to react.",
         minimum=0,
         maximum=0.99999,
     )
-    eps: float = setting(1e-8, "Epsilon", minimum=1e-20, maximum=1e-2, more=True)
+    eps: float = setting(
+        1e-8,
+        "Epsilon",
+        help="Keeps tiny gradients from making huge steps. Not in the guide; 1e-8 is the usual "
+        "default. Higher slows down what has small gradients; lower protects less.",
+        minimum=1e-20,
+        maximum=1e-2,
+        more=True,
+    )
 
 
 def build(groups: ParamGroups, settings: Settings) -> torch.optim.Optimizer:

@@ -19,21 +19,26 @@ class Settings:
     weight_decay: float = setting(
         0.0,
         "Weight decay",
-        help="Pulls the weights back to 0; 0.01 is usual.",
+        help="Pulls the weights back to 0, against copying pictures. Not in the guide; 0.01 is "
+        "usual. Lower copies sooner; too high, and little stays learned.",
         minimum=0,
         maximum=1,
     )
     betas: tuple[float, ...] = setting(
         (0.9, 0.999),
         "Betas",
-        help="How near the trained weights are to their average, and how slowly it forgets.",
+        help="How near the trained weights are to their average, and how slowly it forgets the "
+        "size of gradients. Not in the guide; these are the usual defaults. Lower is "
+        "rougher; higher is smoother and slower to react.",
         minimum=1e-3,
         maximum=0.99999,
     )
     warmup_steps: int = setting(
         0,
         "Its own warmup steps",
-        help="On top of the recipe's warm-up; set one of the two.",
+        unit="steps",
+        help="A warmup of its own, on top of the recipe's; set one of the two. Not in the "
+        "guide; 0 is none. Too many waste the bake at low rates.",
         minimum=0,
         maximum=1_000_000,
         more=True,
@@ -41,7 +46,8 @@ class Settings:
     r: float = setting(
         0.0,
         "Average power",
-        help="How much more late steps count.",
+        help="How much more late steps count in the average. Not in the guide; 0, the usual "
+        "default, counts all alike. Higher follows the end of the bake and smooths less.",
         minimum=0,
         maximum=10,
         more=True,
@@ -49,12 +55,22 @@ class Settings:
     weight_lr_power: float = setting(
         2.0,
         "Average rate power",
-        help="How much less the steps of a warm-up count.",
+        help="How much less the steps of a warmup count in the average. Not in the guide; 2 is "
+        "the usual default. 0 counts them like all others; higher makes them count less "
+        "still.",
         minimum=0,
         maximum=10,
         more=True,
     )
-    eps: float = setting(1e-8, "Epsilon", minimum=1e-20, maximum=1e-2, more=True)
+    eps: float = setting(
+        1e-8,
+        "Epsilon",
+        help="Keeps tiny gradients from making huge steps. Not in the guide; 1e-8 is the usual "
+        "default. Higher slows down what has small gradients; lower protects less.",
+        minimum=1e-20,
+        maximum=1e-2,
+        more=True,
+    )
 
 
 def build(groups: ParamGroups, settings: Settings) -> torch.optim.Optimizer:

@@ -17,18 +17,43 @@ class Settings:
     """The guide gives weight_decay only; the others are the guide's trainer's defaults."""
 
     weight_decay: float = setting(
-        0.0, "Weight decay", help="The guide's value for SDXL is 0.08.", minimum=0, maximum=1
+        0.0,
+        "Weight decay",
+        help="Pulls the weights back to 0: holds back what the pictures do not ask for. The "
+        "guide: 0.08 for PDXL and Illustrious. Lower copies sooner; too high, and little "
+        "stays learned.",
+        minimum=0,
+        maximum=1,
     )
     betas: tuple[float, ...] = setting(
         (0.9, 0.999, 0.9999),
         "Betas",
-        help="Three: momentum, size of gradients, and how far the two disagree.",
+        help="How slowly it forgets, three times: momentum, size of gradients, and how far the "
+        "two disagree. Not in the guide; these are its trainer's defaults. Lower forgets "
+        "sooner and is rougher; higher is smoother and slower to react.",
         minimum=0,
         maximum=0.999999,
         more=True,
     )
-    eps1: float = setting(1e-30, "Epsilon of the gradients", minimum=0, maximum=1, more=True)
-    eps2: float = setting(1e-16, "Epsilon of the disagreement", minimum=0, maximum=1, more=True)
+    eps1: float = setting(
+        1e-30,
+        "Epsilon of the gradients",
+        help="Keeps tiny gradients from making huge steps. Not in the guide; 1e-30 is its "
+        "trainer's default. Higher slows down what has small gradients; lower protects "
+        "less.",
+        minimum=0,
+        maximum=1,
+        more=True,
+    )
+    eps2: float = setting(
+        1e-16,
+        "Epsilon of the disagreement",
+        help="Keeps a perfect agreement from making huge steps. Not in the guide; 1e-16 is its "
+        "trainer's default. Higher evens the steps out; lower protects less.",
+        minimum=0,
+        maximum=1,
+        more=True,
+    )
 
 
 def build(groups: ParamGroups, settings: Settings) -> torch.optim.Optimizer:

@@ -19,27 +19,36 @@ class Settings:
     weight_decay: float = setting(
         0.0,
         "Weight decay",
-        help="Pulls the weights back to 0; 0.01 is usual.",
+        help="Pulls the weights back to 0, against copying pictures. Not in the guide; 0.01 is "
+        "usual. Lower copies sooner; too high, and little stays learned.",
         minimum=0,
         maximum=1,
     )
     decouple: bool = setting(
-        False, "Decoupled decay", help="Weight decay as in AdamW. Usually on with LoRAs."
+        False,
+        "Decoupled decay",
+        help="Weight decay apart from the gradients, as in AdamW. Not in the guide; usually on "
+        "with LoRAs. Off, decay is added to the gradients.",
     )
     betas: tuple[float, ...] = setting(
         (0.9, 0.999),
         "Betas",
-        help="How slowly it forgets old gradients.",
+        help="How slowly it forgets old gradients: their mean, and their size. Not in the "
+        "guide; these are the usual defaults. Lower forgets sooner and is rougher; higher "
+        "is smoother and slower to react.",
         minimum=0,
         maximum=0.99999,
     )
     use_bias_correction: bool = setting(
-        False, "Bias correction", help="Smaller first steps, as in Adam."
+        False,
+        "Bias correction",
+        help="Smaller first steps, as in Adam. Not in the guide. Off, it begins with larger steps.",
     )
     d0: float = setting(
         1e-6,
         "First d",
-        help="The rate it begins to search from.",
+        help="The rate it begins to search from. Not in the guide; 1e-6 is the usual default. "
+        "Too high burns: it never goes down again. Lower takes longer to find anything.",
         minimum=1e-12,
         maximum=1,
         more=True,
@@ -47,12 +56,23 @@ class Settings:
     growth_rate: float = setting(
         0.0,
         "Growth limit",
-        help="How many times larger d may become in one step; 0 is any, 1.02 is careful.",
+        unit="times",
+        help="How many times larger d may become in one step. Not in the guide; 0, any, is the "
+        "usual default, 1.02 is careful. Too low, and a short bake ends before it learns "
+        "anything; higher lets it leap.",
         minimum=0,
         maximum=1e9,
         more=True,
     )
-    eps: float = setting(1e-8, "Epsilon", minimum=1e-20, maximum=1e-2, more=True)
+    eps: float = setting(
+        1e-8,
+        "Epsilon",
+        help="Keeps tiny gradients from making huge steps. Not in the guide; 1e-8 is the usual "
+        "default. Higher slows down what has small gradients; lower protects less.",
+        minimum=1e-20,
+        maximum=1e-2,
+        more=True,
+    )
 
 
 def build(groups: ParamGroups, settings: Settings) -> torch.optim.Optimizer:

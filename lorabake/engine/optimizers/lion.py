@@ -19,14 +19,17 @@ class Settings:
     weight_decay: float = setting(
         0.0,
         "Weight decay",
-        help="Pulls the weights back to 0; about ten times AdamW's value.",
+        help="Pulls the weights back to 0, against copying pictures. Not in the guide; about "
+        "ten times AdamW's value. Lower copies sooner; too high, and little stays learned.",
         minimum=0,
         maximum=10,
     )
     betas: tuple[float, ...] = setting(
         (0.9, 0.99),
         "Betas",
-        help="Momentum for the step, and for what is remembered of it.",
+        help="How slowly it forgets old gradients: for the step, and for what is remembered of "
+        "it. Not in the guide; these are the usual defaults. Lower forgets sooner and is "
+        "rougher; higher is smoother and slower to react.",
         minimum=0,
         maximum=0.99999,
     )

@@ -24,39 +24,59 @@ class HandoverSettings:
     """ "Use this one": the file's name and what a web UI shows beside it."""
 
     name: str = setting(
-        "", "Name", help="Of the file; in prompts it is <lora:NAME:weight>.", longest=100
+        "",
+        "Name",
+        help="Of the file; in prompts it is <lora:NAME:weight>. It changes nothing in the picture.",
+        longest=100,
     )
     weight: float = setting(
         1.0,
         "Weight",
-        help="The web UI suggests it. Ideally 1.0 works, about 0.8 is fine.",
+        help="What the web UI suggests. The guide: ideally 1.0 works, about 0.8 is fine. Lower "
+        "shows less of the LoRA, below 0 its opposite; too high burns.",
         minimum=-MAX_WEIGHT,
         maximum=MAX_WEIGHT,
     )
     trigger: str = setting(
-        "", "Trigger words", help="A1111 and Forge add them to the prompt (activation text)."
+        "",
+        "Trigger words",
+        help="A1111 and Forge add them to the prompt (activation text). Empty for a style, as "
+        "the guide prefers.",
     )
-    negative: str = setting("", "Negative prompt", more=True)
-    notes: str = setting("", "Notes", help="For yourself, shown on the web UI's card.", more=True)
+    negative: str = setting(
+        "",
+        "Negative prompt",
+        help="What the web UI puts into the negative prompt with this LoRA. Not in the guide. "
+        "Empty puts nothing there.",
+        more=True,
+    )
+    notes: str = setting(
+        "",
+        "Notes",
+        help="For yourself, shown on the web UI's card. They change nothing in the picture.",
+        more=True,
+    )
     training_notes: str = setting(
         KEEP,
         "Notes of the bake in the file",
         choices=(KEEP, TRIM),
-        help="They tell its recipe and how often each tag was there. Without them stays what web UIs "
-        "and Civitai need: base model, hashes, title, trigger words.",
+        help="They tell its recipe and how often each tag was there. Without them stays what "
+        "web UIs and Civitai need: base model, hashes, title, trigger words.",
         more=True,
     )
     resize: str = setting(
         "",
         "Make it smaller",
-        help="A rank such as 8, or the share of its strength to keep, such as 0.98. Empty: as it was baked.",
+        help="A rank such as 8, or the share of its strength to keep, such as 0.98. Too low "
+        "loses what was learned; higher is nearly the same file. Empty: as it was baked.",
         longest=20,
         more=True,
     )
     merge_with: str = setting(
         "",
         "Average with another epoch",
-        help="EPOCH:SHARE; 5:0.4 takes 40 % of epoch 5 and 60 % of this one. Empty: this one alone.",
+        help="EPOCH:SHARE; 5:0.4 takes 40 % of epoch 5 and 60 % of this one. Empty: this one "
+        "alone.",
         longest=20,
         more=True,
     )
