@@ -10,7 +10,7 @@ from typing import Any
 from lorabake.core.errors import LorabakeError
 from lorabake.ui.deeds import remember_deed
 from lorabake.ui.proposals import Describe, propose
-from lorabake.ui.roles import PROPOSE, RIGHTS, Right, refusal, who
+from lorabake.ui.roles import RIGHTS, Right, refusal, who
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def answered(
             try:
                 if person.may(right):
                     answer = function(given)
-                elif right == "start" and person.may(PROPOSE):
+                elif person.may_ask(right):
                     return propose(person, call, given, what)
                 else:
                     return refusal(person, right)

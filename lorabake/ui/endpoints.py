@@ -14,12 +14,13 @@ from typing import Any
 
 from gradio.context import LocalContext
 
-from lorabake.ui.roles import NOBODY, Person, Right, present, right_of
+from lorabake.ui.roles import NOBODY, Person, Right, present, right_of, why_not
 
 PERSON = "lorabake.person"  # in a scope: who asks, as the guard has found
 MAX_SESSIONS = 5000
 
 _events: dict[int, Right] = {}
+_calls: dict[str, Right] = {}
 
 
 def events_of(page: Any) -> dict[int, Right]:
@@ -45,8 +46,12 @@ def functions_of(page: Any) -> dict[tuple[int, str], Any]:
 
 def open_events(page: Any) -> None:
     """Let these be asked for from now on; everything on the page must have declared its right."""
-    for function in functions_of(page).values():
-        right_of(function)
+    _calls.clear()
+    for (_, name), function in functions_of(page).items():
+        right = right_of(function)
+        assert _calls.setdefault(name, right) == right, (
+            f"{name} is two functions of different rights"
+        )
     _events.clear()
     _events.update(events_of(page))
     for event in page.fns.values():
@@ -56,6 +61,15 @@ def open_events(page: Any) -> None:
 
 def events() -> Mapping[int, Right]:
     return _events
+
+
+def refused_calls(person: Person) -> dict[str, list[str]]:
+    """Why not → the functions that would only answer so; a page shows no button for them as if it could."""
+    refused: dict[str, list[str]] = {}
+    for name, right in sorted(_calls.items()):
+        if not person.may_ask(right):
+            refused.setdefault(why_not(person, right), []).append(name)
+    return refused
 
 
 def _of_its_kind(block: Any) -> set[str]:

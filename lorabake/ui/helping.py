@@ -11,6 +11,7 @@ from lorabake.ui import proposals
 from lorabake.ui.answers import answered, number, text
 from lorabake.ui.deeds import deeds
 from lorabake.ui.editing import told
+from lorabake.ui.endpoints import refused_calls
 from lorabake.ui.link import GUESTS
 from lorabake.ui.place import place
 from lorabake.ui.roles import who
@@ -23,11 +24,13 @@ SHOWN = 20
 
 @answered("look")
 def lb_here(data: dict[str, Any]) -> dict[str, Any]:
-    """{} → {role, name, possible, hours}: who the page is shown to, and whether links can be made."""
+    """{} → {role, name, closed, possible, hours}: who the page is shown to, what is closed to them and why,
+    and whether links can be made."""
     person = who()
     return {
         "role": person.role,
         "name": person.name,
+        "closed": refused_calls(person),
         "possible": person.is_owner and limits().link_hours > 0,
         "hours": [hours for hours in HOURS if hours <= limits().link_hours],
         "usual": USUAL_HOURS,

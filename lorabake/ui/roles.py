@@ -45,6 +45,10 @@ class Person:
     def may(self, right: str) -> bool:
         return right in ROLES[self.role]
 
+    def may_ask(self, right: str) -> bool:
+        """Whether asking leads anywhere: to an answer, or to a proposal."""
+        return self.may(right) or (right == "start" and self.may(PROPOSE))
+
     @property
     def is_owner(self) -> bool:
         return self.role == "owner"
@@ -98,6 +102,15 @@ def right_of(function: Any) -> Right:
     name = getattr(function, "__name__", function)
     assert right in RIGHTS, f"{name} does not say which right it needs (see ui/roles.py)"
     return right
+
+
+def why_not(person: Person, right: str) -> str:
+    """What a button says that this person may not press."""
+    if person.role == "visitor":
+        return "This is not possible here; start lorabake on a computer of your own"
+    if Person("helper").may_ask(right):
+        return "You are here to look; a helper may do this"
+    return "Only the owner of this machine may do this"
 
 
 def refusal(person: Person, right: str) -> dict[str, Any]:

@@ -94,8 +94,11 @@ def test_everything_on_the_page_declares_its_right(page: Any) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_functions(page: Any, client: TestClient, role: str) -> None:
-    """Every function that scripts may call: allowed, proposed or refused, as its right says."""
-    tried = 0
+    """Every function that scripts may call: allowed, proposed or refused, as its right says.
+
+    The page has been told beforehand which ones are refused, so that it offers no button for them.
+    """
+    tried, refused = 0, set()
     for (component, name), function in functions_of(page).items():
         if role in ("owner", "visitor") and right_of(function) != "look":
             continue  # doing it is what the tests of each panel are for
@@ -106,7 +109,10 @@ def test_functions(page: Any, client: TestClient, role: str) -> None:
             assert "refused" not in answer, name
         else:
             assert answer.get("refused") == right_of(function), (role, name, answer)
+            refused.add(name)
     assert tried > 60
+    if role in ("helper", "viewer"):
+        assert refused == {name for names in told(page, client, role).values() for name in names}
     print(f"{role}: {tried} functions")  # noqa: T201
 
 
@@ -129,6 +135,28 @@ def test_what_is_allowed_is_done(
         assert (len(came) > before) is allowed, name
         assert ("refused" in answer) is not allowed, name
     assert len(came) > 60
+
+
+def told(page: Any, client: TestClient, role: str) -> dict[str, list[str]]:
+    """Why not → the functions that this person is refused, as the page hears it."""
+    here = next(key for key in functions_of(page) if key[1] == "lb_here")
+    return dict(ask(client, role, *here)["closed"])
+
+
+OWNERS = "Only the owner of this machine may do this"
+
+
+def test_why_a_button_cannot_be_pressed(page: Any, client: TestClient) -> None:
+    assert told(page, client, "owner") == {}
+    assert set(told(page, client, "helper")) == {OWNERS}
+    viewer = told(page, client, "viewer")
+    assert set(viewer) == {OWNERS, "You are here to look; a helper may do this"}
+    assert viewer[OWNERS] == told(page, client, "helper")[OWNERS]
+    assert "lb_key" in viewer[OWNERS]
+    may = viewer["You are here to look; a helper may do this"]
+    assert {"lb_save", "lb_bake", "lb_stop"} <= set(may)
+    (why,) = told(page, client, "visitor")
+    assert why.startswith("This is not possible here")
 
 
 def _counting(came: list[str], name: str, real: Any) -> Any:

@@ -27,22 +27,10 @@ from lorabake.ui.place import Place, beside, of_place, open_place, open_places, 
 from lorabake.ui.roles import NOBODY, OWNER, Person, present
 from lorabake.ui.visitors import DemoFull, Gone, Visitors
 from tests.core.test_jobs import KINDS
+from tests.ui.conftest import Clock
 
 UI = Path(places.__file__).parent
 PATIENCE = Patience(terminate=0.5, kill=1.0, look=0.02)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -251,6 +239,7 @@ def test_threads_beside_the_page_work_in_the_place_of_who_asked(found: Visitors)
 NOT_OF_A_PLACE = {
     "collection._keys": "spellings of tags",
     "deeds._deeds": "of guests, whom a demo has none of",
+    "endpoints._calls": "rights",
     "endpoints._events": "rights",
     "endpoints._sessions": "each with whose it is",
     "losses._curves": "by the path of a run, which is in one workspace",
