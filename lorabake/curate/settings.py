@@ -15,7 +15,7 @@ class CurateSettings:
         1.1,
         "Too small when enlarged more than",
         help="How much a picture may be enlarged to fill its bucket. Not in the guide; 1.1 is "
-        "hardly seen. Lower flags more pictures; higher lets soft ones pass.",
+        "our own. Lower flags more pictures; higher lets soft ones pass.",
         unit="times",
         minimum=1.0,
         maximum=8.0,

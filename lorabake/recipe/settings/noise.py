@@ -33,7 +33,7 @@ class NoiseSettings:
         "Multires noise",
         unit="layers",
         help="Adds noise of coarser and coarser sizes (pyramid noise), instead of a noise "
-        "offset. Not in the guide; 0 is off, 6 its trainer's value. More than that adds "
+        "offset. Not in the guide; 0 is off, 6 its trainer's value. More adds next to "
         "nothing, because the sizes end at one pixel.",
         minimum=0,
         maximum=16,
