@@ -32,6 +32,8 @@ SETUP = "setup.json"  # written into the run by train/prepare.py
 MAX_CELLS = 400
 MAX_PIXELS = 2048 * 2048  # of one cell
 SAMPLERS = SAMPLER_NAMES
+DAMAGED = (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError)
+"""What reading a record raises that is not what was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,17 +201,21 @@ def prepare_grid(run: Run, request: GridRequest) -> Path:
 def read_plan(folder: Path) -> GridPlan:
     """What `prepare_grid` wrote; GridError when the folder holds no grid."""
     try:
-        record: Any = read_json(folder / PLAN)
-        fields = {key: value for key, value in record.items() if key != "format"}
-        fields["rows"] = tuple(Row(**row) for row in fields["rows"])
-        fields["weights"] = tuple(float(weight) for weight in fields["weights"])
-        plan = GridPlan(**fields)
-        for row in plan.rows:
-            if Path(row.file).name != row.file:
-                raise ValueError(row.file)
-    except (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError) as error:
+        return GridPlan(**fields_of(folder / PLAN))
+    except DAMAGED as error:
         raise GridError(f"{folder.name} is not a grid ({error}). Start a new one.") from error
-    return plan
+
+
+def fields_of(path: Path) -> dict[str, Any]:
+    """The fields of a record with rows and weights, as its dataclass takes them; one of DAMAGED."""
+    record: Any = read_json(path)
+    fields = {key: value for key, value in record.items() if key != "format"}
+    fields["rows"] = tuple(Row(**row) for row in fields["rows"])
+    fields["weights"] = tuple(float(weight) for weight in fields["weights"])
+    for row in fields["rows"]:
+        if Path(row.file).name != row.file:
+            raise ValueError(f"{row.file} is no file of a run")
+    return fields
 
 
 def run_of(folder: Path) -> Run:
