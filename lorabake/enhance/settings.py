@@ -43,7 +43,6 @@ class EnhanceSettings:
     strength: float = setting(
         1.0,
         "Strength",
-        unit="share",
         help="How much of the model there is in the result; the rest is the picture itself. Not "
         "in the guide; 1 is all of it. Too high, and lines get hard; lower keeps more of "
         "the picture, 0 all of it.",

@@ -26,17 +26,15 @@ class TagSettings:
     threshold: float = setting(
         0.3,
         "Threshold",
-        unit="probability",
-        help="How sure the tagger must be of a general tag. The guide: 0.3, which would rather "
-        "say too much. Lower finds more, and more that is wrong; higher misses what is "
-        "there.",
+        help="How sure the tagger must be of a general tag, from 0 to 1. The guide: 0.3, which "
+        "would rather say too much. Lower finds more, and more that is wrong; higher "
+        "misses what is there.",
         minimum=LOWEST,
         maximum=1.0,
     )
     character_threshold: float = setting(
         0.85,
         "Threshold of characters",
-        unit="probability",
         help="The same for names of characters. The guide: 0.3 for both; ours is 0.85, which "
         "keeps look-alikes out. Lower names more, and more wrongly; higher names only the "
         "famous.",

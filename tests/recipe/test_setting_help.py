@@ -77,10 +77,10 @@ FORMULAS = (
     "rex_d huber_c min_snr_gamma max_grad_norm scale_weight_norms lr_scheduler_power noise_offset "
     "ip_noise_gamma network_dim network_alpha conv_dim conv_alpha factor"
 )
-NAMED = (  # the label names what is counted
+NAMED = (  # the label names what is counted, or the slider its ends
     "epochs caption_dropout_every_n_epochs save_every_n_epochs save_last_n_epochs rename_start "
     "validate_every_n_epochs sample_every_n_epochs steps lr_scheduler_num_cycles clip_skip cfg "
-    "gamma curve weight seed shuffle_seed"
+    "gamma curve weight seed shuffle_seed threshold character_threshold strength"
 )
 UNITLESS = frozenset(f"{RATES} {FORMULAS} {NAMED}".split()) - {"factor"} | {
     "NetworkSettings.factor"
