@@ -69,7 +69,7 @@ class CollectSettings:
         False,
         "Escape brackets",
         help=r"kafka \(hsr\), as prompts need it. Captions do only if weighted captions are on, "
-        r"so it is off.",
+        r"so leave it off.",
         more=True,
     )
     names: str = setting(

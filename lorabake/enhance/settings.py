@@ -76,9 +76,9 @@ class EnhanceSettings:
         0.15,
         "Move them at most",
         unit="of the range",
-        help="So far from black and from white they move; a night scene stays one. Not in the "
-        "guide; 0.15 is our own. Higher brightens what is meant to be dark; 0 leaves them "
-        "where they are.",
+        help="How far the black and the white point may move, so that a night scene stays one. "
+        "Not in the guide; 0.15 is our own. Higher brightens what is meant to be dark; 0 "
+        "leaves them where they are.",
         minimum=0.0,
         maximum=0.5,
     )

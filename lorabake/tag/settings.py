@@ -99,7 +99,7 @@ class TagSettings:
         "probability",
         "Order",
         help="The surest first, by the alphabet, or as in the tagger's list. With Shuffle "
-        "captions it makes no difference.",
+        "captions it makes hardly any difference.",
         choices=ORDERS,
         more=True,
     )
@@ -114,7 +114,7 @@ class TagSettings:
         False,
         "Escape brackets",
         help=r"kafka \(hsr\), as prompts need it. Captions do only if weighted captions are on, "
-        r"so it is off.",
+        r"so leave it off.",
         more=True,
     )
     combine: str = setting(
@@ -157,7 +157,6 @@ class TagSettings:
     batch_size: int = setting(
         0,
         "Pictures at once",
-        unit="pictures",
         help="How many the tagger looks at together. Not in the guide; 0 is as many as are fast "
         "on this computer. It changes nothing in the result; too many run out of memory, "
         "fewer are slower.",

@@ -79,7 +79,7 @@ FORMULAS = (
 )
 NAMED = (  # the label names what is counted, or the slider its ends
     "epochs caption_dropout_every_n_epochs save_every_n_epochs save_last_n_epochs rename_start "
-    "validate_every_n_epochs sample_every_n_epochs steps lr_scheduler_num_cycles clip_skip cfg "
+    "validate_every_n_epochs sample_every_n_epochs steps max_train_steps warmup_steps lr_scheduler_num_cycles clip_skip cfg "
     "gamma curve weight seed shuffle_seed threshold character_threshold strength"
 )
 UNITLESS = frozenset(f"{RATES} {FORMULAS} {NAMED}".split()) - {"factor"} | {

@@ -36,7 +36,6 @@ class Settings:
     warmup_steps: int = setting(
         0,
         "Its own warmup steps",
-        unit="steps",
         help="A warmup of its own, on top of the recipe's; set one of the two. Not in the "
         "guide; 0 is none. Too many waste the bake at low rates.",
         minimum=0,

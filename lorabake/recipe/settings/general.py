@@ -37,7 +37,6 @@ class GeneralSettings:
     max_train_steps: int = setting(
         0,
         "Steps instead of epochs",
-        unit="steps",
         help="Ends the bake there, whatever the epochs say. 0 is off; the guide counts in "
         "epochs. Too few learns little; too many copies the pictures.",
         minimum=0,

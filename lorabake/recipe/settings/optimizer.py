@@ -80,7 +80,6 @@ class OptimizerSettings:
     warmup_steps: int = setting(
         0,
         "Warmup steps",
-        unit="steps",
         help="The warmup as a number; it counts instead of the ratio when above 0. The guide "
         "gives only the ratio. Too many waste the bake at low rates; 0 leaves it to the "
         "ratio.",

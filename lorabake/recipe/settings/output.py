@@ -50,7 +50,7 @@ class ValidationSettings:
     validation_split: float = setting(
         0.0,
         "Held-out share",
-        unit="share of pictures",
+        unit="of pictures",
         help="These pictures are not trained on but measured after each epoch, always with the "
         "same noise: their loss tells far more than the training loss. Not in the guide; 0 "
         "is off, try 0.1. Too few measure chance; too many are missing from what is "
