@@ -75,16 +75,16 @@ RATES = "unet_lr text_encoder_lr text_encoder_2_lr min_lr"
 FORMULAS = (
     "betas eps eps1 eps2 beta1 beta3 weight_decay d0 r weight_lr_power decay_rate clip_threshold "
     "rex_d huber_c min_snr_gamma max_grad_norm scale_weight_norms lr_scheduler_power noise_offset "
-    "ip_noise_gamma network_dim network_alpha conv_dim conv_alpha factor"
+    "ip_noise_gamma network_dim network_alpha conv_dim conv_alpha"
 )
 NAMED = (  # the label names what is counted, or the slider its ends
     "epochs caption_dropout_every_n_epochs save_every_n_epochs save_last_n_epochs rename_start "
     "validate_every_n_epochs sample_every_n_epochs steps max_train_steps warmup_steps lr_scheduler_num_cycles clip_skip cfg "
     "gamma curve weight seed shuffle_seed threshold character_threshold strength"
 )
-UNITLESS = frozenset(f"{RATES} {FORMULAS} {NAMED}".split()) - {"factor"} | {
-    "NetworkSettings.factor"
-}
+UNITLESS = frozenset(
+    f"{RATES} {FORMULAS} {NAMED} NetworkSettings.factor TagSettings.batch_size".split()
+)
 
 _FIGURE = r"(?<![\w.-]){}(?![\w]|\.\d)"
 _UPWARDS = re.compile(
