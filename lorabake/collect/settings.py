@@ -84,7 +84,7 @@ class CollectSettings:
         False,
         "Animated pictures too",
         help="Animated pictures are fetched too; only their first frame is used in training. "
-        "Videos are never fetched.",
+        "Off leaves them out. Videos are never fetched.",
         more=True,
     )
     again: bool = setting(

@@ -26,7 +26,7 @@ class ConceptSettings:
         "Regularisation",
         help="Pictures of other things of the same kind, so that only the trigger word learns. "
         "Not in the guide. Shown as often as the training pictures, repeated or limited to "
-        "match.",
+        "match. Off, they are trained like all others.",
     )
     mask_folder: str = setting(
         "",
@@ -122,21 +122,21 @@ class ConceptSettings:
         None,
         "Flip",
         help="Whether this folder's pictures are mirrored half of the time; left out, as in the "
-        "recipe. Not for characters who look different left and right.",
+        "recipe. Not in the guide. Off for characters who look different left and right.",
         more=True,
     )
     color_aug: bool | None = setting(
         None,
         "Colour",
         help="Whether hue and brightness of this folder's pictures vary a little; left out, as "
-        "in the recipe. Not in the guide.",
+        "in the recipe. Not in the guide. On, colours are learned less exactly.",
         more=True,
     )
     random_crop: bool | None = setting(
         None,
         "Random crop",
         help="Whether this folder's pictures are cut elsewhere each time; left out, as in the "
-        "recipe. Not in the guide.",
+        "recipe. Not in the guide. On, none of them can be cached, so steps are slower.",
         more=True,
     )
 

@@ -69,7 +69,7 @@ class XyzRequest:
     keep_random: bool = setting(
         False,
         "Keep -1 for seeds",
-        help="With seed -1: any seed for each picture, not one for all. Then pictures differ by "
+        help="With seed -1: any seed for each picture, not one for all. On, pictures differ by "
         "chance as well.",
         more=True,
     )

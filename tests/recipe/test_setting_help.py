@@ -78,9 +78,10 @@ FORMULAS = (
     "ip_noise_gamma network_dim network_alpha conv_dim conv_alpha"
 )
 NAMED = (  # the label names what is counted, or the slider its ends
-    "epochs caption_dropout_every_n_epochs save_every_n_epochs save_last_n_epochs rename_start "
-    "validate_every_n_epochs sample_every_n_epochs steps max_train_steps warmup_steps lr_scheduler_num_cycles clip_skip cfg "
-    "gamma curve weight seed shuffle_seed threshold character_threshold strength"
+    "epochs caption_dropout_every_n_epochs save_every_n_epochs save_last_n_epochs max_train_steps "
+    "validate_every_n_epochs sample_every_n_epochs steps warmup_steps lr_scheduler_num_cycles "
+    "clip_skip cfg gamma curve weight seed shuffle_seed rename_start "
+    "threshold character_threshold strength"
 )
 UNITLESS = frozenset(
     f"{RATES} {FORMULAS} {NAMED} NetworkSettings.factor TagSettings.batch_size".split()
@@ -152,6 +153,14 @@ def test_a_figure_tells_where_it_is_from_and_both_extremes(key: str, spec: Setti
     down, up = told(spec.help)
     assert down, f"what happens when it is too low: {spec.help}"
     assert up, f"what happens when it is too high: {spec.help}"
+
+
+SWITCHES = {key: spec for key, spec in SETTINGS.items() if spec.type == "bool"}
+
+
+@pytest.mark.parametrize("spec", SWITCHES.values(), ids=SWITCHES)
+def test_a_switch_says_what_on_or_off_changes(spec: SettingField) -> None:
+    assert re.search(r"\b(on|off)\b", spec.help.lower()), spec.help
 
 
 @pytest.mark.parametrize(("key", "spec"), FIGURES.items(), ids=FIGURES)

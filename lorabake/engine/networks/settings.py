@@ -134,8 +134,8 @@ class NetworkSettings:
     decompose_both: bool = setting(
         False,
         "LoKr: decompose both",
-        help="LoKr only: its first factor is split as well. Not in the guide. Smaller still, "
-        "and it holds less.",
+        help="LoKr only: its first factor is split as well. Not in the guide. On, files are "
+        "smaller still and hold less.",
         more=True,
     )
     network_weights: str = setting(

@@ -186,15 +186,14 @@ class AugmentSettings:
         False,
         "Colour",
         help="Hue and brightness vary a little each time, so that colours are learned less "
-        "exactly. Not in the guide. No picture can be cached then, so every step is "
-        "slower.",
+        "exactly. Not in the guide. On, no picture can be cached, so every step is slower.",
         more=True,
     )
     random_crop: bool = setting(
         False,
         "Random crop",
         help="What sticks out of the bucket is cut elsewhere each time instead of evenly. Not "
-        "in the guide. No picture can be cached then, so every step is slower.",
+        "in the guide. On, no picture can be cached, so every step is slower.",
         more=True,
     )
     matte: str = setting(

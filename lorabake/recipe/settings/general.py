@@ -153,8 +153,8 @@ class GeneralSettings:
         False,
         "Exactly as in kohya's trainer",
         help="Repeats the quirks of the guide's trainer too: one draw of each latent for ever, "
-        "a hot extra cycle after warm restarts, a smaller last step of an epoch. For "
-        "laying results side by side, not for better ones.",
+        "a hot extra cycle after warm restarts, a smaller last step of an epoch. On for "
+        "laying results side by side, off for better ones.",
         more=True,
     )
     training_comment: str = setting(

@@ -180,14 +180,14 @@ class OptimizerSettings:
         False,
         "Debiased estimation",
         help="Weighs the noise levels against each other: noisy pictures count more. Not in the "
-        "guide. Use it instead of Min SNR gamma; both together are multiplied.",
+        "guide. On, leave Min SNR gamma at 0, because both are multiplied.",
         more=True,
     )
     scale_v_pred_loss_like_noise_pred: bool = setting(
         False,
         "Scale v-prediction loss",
         help="Weighs a v-prediction model's loss as that of a noise-predicting one: noisy "
-        "pictures count less. Not in the guide. It changes nothing for other models.",
+        "pictures count less. Not in the guide. On, it changes nothing for other models.",
         more=True,
     )
     masked_loss: str = setting(
@@ -222,7 +222,7 @@ class OptimizerSettings:
         False,
         "EMA of the LoRA",
         help="Also saves a smoothed copy of each epoch, named -ema: less chance in it. Not in "
-        "the guide. It costs a second file an epoch.",
+        "the guide. On, there is a second file for each epoch.",
         more=True,
     )
     ema_decay: float = setting(
