@@ -36,6 +36,7 @@ from tests.ui.browsing import (  # noqa: E402
 )
 from tests.ui.conftest import running_page  # noqa: E402
 
+COUNT = 8  # pictures of the grid that is stopped: time enough to press a button
 SHOTS = ((1280, "light"), (390, "dark"), (390, "light"), (2560, "dark"))
 
 
@@ -122,6 +123,49 @@ def test_the_guides_prompt_s_r(chromium_path: str, tmp_path: Path) -> None:
         part.get_by_role("button", name="Try the 4 again").click()
         expect(line).to_contain_text("12 pictures. Click one", timeout=BAKE)
         expect(pictures).to_have_count(6)
+
+
+def test_stop_and_resume_of_any_axes(chromium_path: str, tmp_path: Path) -> None:
+    """A stopped grid keeps its pictures, also over a reload, and Resume renders only the rest."""
+    run = make_run(tmp_path / "workspace").run("kafka").folder
+    with (
+        running_page(tmp_path / "workspace") as page,
+        chromium(chromium_path) as browser,
+        watched(browser) as (context, _),
+    ):
+        tab = visit(context, page.address)
+        open_section(tab, "ready")
+        part = tab.locator("#lb-ready")
+        part.get_by_role("button", name="Any axes (X/Y/Z)").click()
+        part.locator("#lb-grid-prompt").fill("<lora:kafka-03:1.0>, ohwx, smile")
+        part.locator("#lb-axis-x").select_option("CFG scale")
+        part.locator("#lb-axis-x-values").fill(f"1-{COUNT}")  # each is painted by itself
+        part.locator("#lb-axis-y").select_option("Nothing")
+        part.locator(".lb-request summary").click()
+        part.locator("#lb-grid-steps").fill("15")
+        render = part.locator("#lb-render")
+        expect(render).to_have_text(f"Render {COUNT} pictures")
+        render.click()
+
+        line, pictures = part.locator(".lb-progress-line"), part.locator(".lb-grid-cell img")
+        expect(line).to_contain_text(re.compile(rf"^[1-9]\d* of {COUNT} "), timeout=BAKE)
+        part.get_by_role("button", name="Stop rendering").click()
+        stopped = re.compile(rf"^Stopped: [1-9]\d* of {COUNT} pictures\.")
+        expect(line).to_have_text(stopped)
+        kept = {path: path.stat().st_mtime_ns for path in run.glob("grid/*/1-01-*.png")}
+        assert 0 < len(kept) < COUNT
+        expect(pictures).to_have_count(len(kept))
+        expect(part.get_by_role("button", name="Stop rendering")).to_be_hidden()
+
+        tab.reload()
+        open_section(tab, "ready")
+        expect(line).to_have_text(f"Stopped: {len(kept)} of {COUNT} pictures.")
+        part.get_by_role("button", name="Resume").click()
+        expect(line).to_contain_text(f"{COUNT} pictures. Click one", timeout=BAKE)
+        expect(pictures).to_have_count(COUNT)
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+        expect(part.get_by_role("button", name="Resume")).to_be_hidden()
+        expect(part.get_by_role("link", name="Open the sheet as PNG")).to_be_visible()
 
 
 def walk(tab: Tab) -> None:
