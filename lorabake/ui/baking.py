@@ -44,6 +44,11 @@ def state(project: str) -> str:
 
 def _ended_text(run: Run) -> str:
     status = run.status()
-    words = {"queued": "waits in the queue", "finished": "is done", "stopped": "was stopped"}
-    words |= {"failed": "could not be finished", "interrupted": "was interrupted"}
-    return f"{run.name} {words[status.state]}" if status.state in words else ""
+    words = {
+        "queued": f"{run.name} waits in the queue",
+        "finished": f"{run.name} is done",
+        "stopped": f"{run.name} was stopped",
+        "failed": f"{run.name} could not be finished",
+        "interrupted": f"{run.name} was interrupted",
+    }
+    return words.get(status.state, "")

@@ -10,10 +10,11 @@ from lorabake.ui.words import plural
 
 ID = "editor"
 TITLE = "Tag/Caption editor"
+_KEYS = "Press ? for the keys."
 GUIDE = (
     "Look at every picture once and put its tags right: what you leave out of a caption, the model "
-    'learns as part of your trigger. <span class="lb-with-keys">Press ? for the keys.</span>'
-)
+    "learns as part of your trigger."
+) + f' <span class="lb-with-keys">{_KEYS}</span>'
 
 
 def build(desk: Desk) -> None:

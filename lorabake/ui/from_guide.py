@@ -34,6 +34,7 @@ class Points:
 
 
 Part = str | Points | Table
+HEAD = "From the guide"
 _FAMILIES = {"nai15": "NAI 1.5", "pdxl": "PDXL", "illustrious": "Illustrious XL"}
 _SETTINGS: Mapping[str, Callable[[Recipe], Any]] = {
     "Resolution": lambda recipe: recipe.general.resolution,
@@ -226,7 +227,7 @@ def from_guide(section: str) -> str:
         return ""
     inside = "".join(_html(part) for part in text())
     return (
-        '<details class="lb-from-guide"><summary>From the guide</summary>'
+        f'<details class="lb-from-guide"><summary>{HEAD}</summary>'
         f'<div class="lb-guide-text">{inside}</div></details>'
     )
 

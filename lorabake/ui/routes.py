@@ -30,6 +30,7 @@ from lorabake.ui import (
     grids,
     improve_close,
 )
+from lorabake.ui.language import content
 from lorabake.ui.place import place
 from lorabake.ui.roles import Right, needs, refusal, who
 from lorabake.ui.uploads import upload
@@ -44,6 +45,15 @@ FOREVER = "private, max-age=31536000, immutable"
 async def identity(_: Request) -> Response:
     """The launcher asks this to find a page that already runs."""
     return JSONResponse({"app": "lorabake", "version": __version__})
+
+
+async def language(request: Request) -> Response:
+    """The page's words in another language; the address changes with them."""
+    try:
+        found = content(request.path_params["code"])
+    except LorabakeError as error:
+        return PlainTextResponse(str(error), 404)
+    return Response(found, media_type="application/json", headers={"cache-control": FOREVER})
 
 
 def picture(side: int) -> Callable[[Request], Awaitable[Response]]:
@@ -205,6 +215,7 @@ def routes() -> list[Route]:
     """They come before Gradio's own."""
     return [
         route("look", "/lorabake/id", identity),
+        route("look", "/lorabake/language/{code}-{version}.json", language),
         route("look", "/lorabake/thumb/{project}/{sha}", picture(THUMBNAIL)),
         route("look", "/lorabake/image/{project}/{sha}", picture(LARGE)),
         route("look", "/lorabake/whole/{project}/{sha}", picture(WHOLE)),

@@ -7,6 +7,7 @@ each part draws itself with `textContent`. A part's script sees `element`, `prop
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 
+from lorabake.ui.language import offered
 from lorabake.ui.roles import right_of
 
 # Each an own file, NAME.css; later ones win.
@@ -79,6 +81,7 @@ def part(
 
 
 def head(tokens: str) -> str:
-    """What goes into the page's head: our style, and the theme the user chose last."""
+    """What goes into the page's head: our style, and the language and theme the user chose last."""
     sheets = "\n".join(text(f"{name}.css") for name in SHEETS)
-    return f"<style>{tokens}\n{sheets}</style>\n<script>{text('early.js')}</script>"
+    languages = f"window.lorabakeOffered = {json.dumps(offered())};\n{text('language.js')}"
+    return f"<style>{tokens}\n{sheets}</style>\n<script>{languages}\n{text('early.js')}</script>"

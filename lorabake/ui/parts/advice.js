@@ -1,14 +1,14 @@
 // What speaks against the settings, and what could be better: grouped, each with its reason and a click.
 /** take(remark): do what a remark offers. */
 function makeAdvice({ take }) {
-  const root = h("section.lb-advice", { "aria-label": "Advice", hidden: true });
-  const GROUPS = [["bad", "Cannot bake yet"], ["warn", "Look before you bake"], ["info", "Good to know"]];
+  const root = h("section.lb-advice", { "aria-label": t`Advice`, hidden: true });
+  const GROUPS = [["bad", t`Cannot bake yet`], ["warn", t`Look before you bake`], ["info", t`Good to know`]];
   let key = "";
 
   function row(remark) {
-    const button = remark.fix && h("button.lb-button", { type: "button", text: remark.fix, onclick: async () => { button.disabled = true; try { await take(remark); } finally { button.disabled = false; } } });
-    return h("li", {}, h("div.lb-advice-text", {}, h("p", { text: remark.text }),
-      remark.why && h("details", {}, h("summary", { text: "Why" }), h("p.lb-muted", { text: remark.why }))), button);
+    const button = remark.fix && h("button.lb-button", { type: "button", text: spoken(remark.fix), onclick: async () => { button.disabled = true; try { await take(remark); } finally { button.disabled = false; } } });
+    return h("li", {}, h("div.lb-advice-text", {}, h("p", { text: spoken(remark.text) }),
+      remark.why && h("details", {}, h("summary", { text: t`Why` }), h("p.lb-muted", { text: spoken(remark.why) }))), button);
   }
 
   function group([level, word], remarks) {

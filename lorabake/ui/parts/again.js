@@ -10,9 +10,9 @@ function makeAgain({ server, where, picture, label, onUntick, onAdded }) {
   const review = makeReview({ checklist: () => about?.checklist || [], onChange: () => { draw(); later(0); } });
 
   const title = h("h3.lb-heading"), begin = h("button.lb-button.lb-primary", { type: "button", id: "lb-again-open", onclick: open });
-  const bar = h("div.lb-line.lb-again-bar", { hidden: true, role: "group", "aria-label": "Ticked pictures" }, begin, h("span.lb-grow"), untick());
+  const bar = h("div.lb-line.lb-again-bar", { hidden: true, role: "group", "aria-label": t`Ticked pictures` }, begin, h("span.lb-grow"), untick());
 
-  function untick() { return h("button.lb-quiet", { type: "button", text: "Untick all", onclick: () => onUntick([...ticked]) }); }
+  function untick() { return h("button.lb-quiet", { type: "button", text: t`Untick all`, onclick: () => onUntick([...ticked]) }); }
   const rows = h("ul.lb-again-rows");
   const look = h("button.lb-button.lb-primary", { type: "button", id: "lb-again-look", onclick: inspect });
   const field = (text, input, help) => h("label.lb-field", {}, h("span", { text }), input, help && h("small.lb-muted", { text: help }));
@@ -24,15 +24,15 @@ function makeAgain({ server, where, picture, label, onUntick, onAdded }) {
   const share = h("div", { "aria-live": "polite" });
   const add = h("button.lb-button.lb-primary", { type: "button", id: "lb-again-add", onclick: send });
   const why = h("span.lb-blocked", { role: "status" });
-  const panel = h("section.lb-again-panel", { hidden: true, "aria-label": "Bake again" }, title,
-    h("p.lb-muted", { text: "Your best generations can teach the next bake. Look at each one: hands, eyes, accuracy to the character. Mistakes are learned as well." }),
+  const panel = h("section.lb-again-panel", { hidden: true, "aria-label": t`Bake again` }, title,
+    h("p.lb-muted", { text: t`Your best generations can teach the next bake. Look at each one: hands, eyes, accuracy to the character. Mistakes are learned as well.` }),
     h("div.lb-line", {}, look), rows,
     h("div.lb-fields", {},
-      field("Into the folder", folder, "A folder of their own has repeats of its own."),
-      field("Repeats", repeats, "Few, so that your own pictures lead."),
-      field("Trigger in front of each caption", trigger, "Empty for a style."),
-      field("At most (% of an epoch)", limit, "Generated pictures in the whole data set. 30 is our number; the guide has none.")),
-    folders, share, h("div.lb-line", {}, add, h("button.lb-quiet", { type: "button", text: "Not now", onclick: close }), untick(), why));
+      field(t`Into the folder`, folder, t`A folder of their own has repeats of its own.`),
+      field(t`Repeats`, repeats, t`Few, so that your own pictures lead.`),
+      field(t`Trigger in front of each caption`, trigger, t`Empty for a style.`),
+      field(t`At most (% of an epoch)`, limit, t`Generated pictures in the whole data set. 30 is our number; the guide has none.`)),
+    folders, share, h("div.lb-line", {}, add, h("button.lb-quiet", { type: "button", text: t`Not now`, onclick: close }), untick(), why));
   const said = h("div", { "aria-live": "polite" });
   const root = h("div.lb-again", {}, panel, said, review.root);
 
@@ -60,7 +60,7 @@ function makeAgain({ server, where, picture, label, onUntick, onAdded }) {
       replace(folders, ...answer.folders.map((one) => h("option", { value: one.name })));
       if (answer.fixed) repeats.value = String(answer.repeats);
       repeats.disabled = answer.fixed;
-      replace(share, remark(answer.share.level, answer.share.said, { word: answer.share.level === "warn" ? "Many" : "" }));
+      replace(share, remark(answer.share.level, answer.share.said, { word: answer.share.level === "warn" ? t`Many` : "" }));
       drawRows();
       draw();
     } catch (error) {
@@ -99,14 +99,14 @@ function makeAgain({ server, where, picture, label, onUntick, onAdded }) {
     draw();
   }
   function done(answer) {
-    const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: "Undo", onclick: () => turnBack(answer.operation, false) });
-    const seen = answer.saved > 0 && h("button.lb-quiet", { type: "button", text: "Show the generated ones", onclick: () => { tell("filter", "source:generated"); go("editor"); } });
+    const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => turnBack(answer.operation, false) });
+    const seen = answer.saved > 0 && h("button.lb-quiet", { type: "button", text: t`Show the generated ones`, onclick: () => { tell("filter", "source:generated"); go("editor"); } });
     replace(said, remark(answer.saved ? "ok" : "warn", [answer.said, answer.share].filter(Boolean).join(" "), { extra: [back, seen] }), ...answer.skipped.map((text) => remark("warn", text)));
   }
   async function turnBack(operation, redo) {
     try {
       const answer = await ask(server.lb_grab_undo, { project: where().project, operation, redo });
-      replace(said, remark("ok", answer.said, { extra: [h("button.lb-quiet", { type: "button", text: answer.undone ? "Redo" : "Undo", onclick: () => turnBack(operation, answer.undone) })] }));
+      replace(said, remark("ok", answer.said, { extra: [h("button.lb-quiet", { type: "button", text: answer.undone ? t`Redo` : t`Undo`, onclick: () => turnBack(operation, answer.undone) })] }));
       onAdded();
     } catch (error) { replace(said, remark("bad", error.message)); }
   }
@@ -115,32 +115,32 @@ function makeAgain({ server, where, picture, label, onUntick, onAdded }) {
   function drawRows() {
     const at = rows.contains(document.activeElement) ? document.activeElement.dataset.name : "";
     replace(rows, ...about.cells.map((cell) => {
-      const words = h("textarea.lb-caption.lb-short", { rows: "2", spellcheck: "false", maxlength: "8000", "aria-label": `Caption of ${label(cell.name)}`, "data-name": cell.name, value: caption(cell), oninput: () => typed.set(cell.name, words.value) });
+      const words = h("textarea.lb-caption.lb-short", { rows: "2", spellcheck: "false", maxlength: "8000", "aria-label": t`Caption of ${label(cell.name)}`, "data-name": cell.name, value: caption(cell), oninput: () => typed.set(cell.name, words.value) });
       return h("li", { "data-row": cell.name },
         h("img", { src: picture(cell.name, "small-cell"), alt: "", loading: "lazy", decoding: "async" }),
         h("div.lb-again-row", {},
-          h("div.lb-line", {}, h("b", { text: label(cell.name) }), h("span.lb-again-verdict"), h("span.lb-grow"), h("button.lb-quiet", { type: "button", text: "Untick", "aria-label": `Untick ${label(cell.name)}`, onclick: () => onUntick([cell.name]) })),
+          h("div.lb-line", {}, h("b", { text: label(cell.name) }), h("span.lb-again-verdict"), h("span.lb-grow"), h("button.lb-quiet", { type: "button", text: t`Untick`, "aria-label": t`Untick ${label(cell.name)}`, onclick: () => onUntick([cell.name]) })),
           cell.here ? h("p.lb-muted", { text: cell.here }) : words));
     }));
     if (at) [...rows.querySelectorAll("textarea")].find((node) => node.dataset.name === at)?.focus();
   }
   function draw() {
     bar.hidden = !ticked.length || !panel.hidden;
-    for (const node of [begin, title]) say(node, `Bake again with ${plural(ticked.length, "picture")}`);
+    for (const node of [begin, title]) say(node, t`Bake again with ${plural(ticked.length, "picture")}`);
     if (panel.hidden) return;
     const passed = passing().length, left = open_().length;
     look.hidden = !fresh().length;
     look.classList.toggle("lb-primary", left > 0);
-    say(look, left ? `Look at ${plural(left, "picture")}` : "Look again");
+    say(look, left ? t`Look at ${plural(left, "picture")}` : t`Look again`);
     for (const row of rows.children) {
       const cell = about.cells.find((one) => one.name === row.dataset.row);
       say(row.querySelector(".lb-again-verdict"), cell.here ? "" : review.verdict(cell.name));
       row.classList.toggle("lb-out", Boolean(cell.here) || out(cell.name));
       row.classList.toggle("lb-passed", !cell.here && review.passed(cell.name));
     }
-    say(add, `Add ${plural(passed, "picture")}${folder.value.trim() ? ` to ${folder.value.trim()}` : ""}`);
+    say(add, t`Add ${plural(passed, "picture")}${folder.value.trim() ? t` to ${folder.value.trim()}` : ""}`);
     add.disabled = adding || !passed || !folder.value.trim();
-    say(why, !about ? "" : !fresh().length ? "Nothing here is new." : left ? `${plural(left, "picture")} not looked at yet.` : !passed ? "No picture passed." : !folder.value.trim() ? "Choose the folder." : "");
+    say(why, !about ? "" : !fresh().length ? t`Nothing here is new.` : left ? t`${plural(left, "picture")} not looked at yet.` : !passed ? t`No picture passed.` : !folder.value.trim() ? t`Choose the folder.` : "");
   }
 
   return {

@@ -10,16 +10,16 @@ function makeReview({ checklist, onChange }) {
 
   const picture = h("img.lb-again-picture", { alt: "" });
   const where = h("p.lb-again-caption", { role: "status" });
-  const checks = h("div.lb-again-checks", { role: "group", "aria-label": "What this picture must pass" });
+  const checks = h("div.lb-again-checks", { role: "group", "aria-label": t`What this picture must pass` });
   const next = h("button.lb-button.lb-primary", { type: "button", "aria-keyshortcuts": "Enter", onclick: () => decide("pass") });
-  const dialog = h("dialog.lb-again-review", { "aria-label": "Look at each picture" },
+  const dialog = h("dialog.lb-again-review", { "aria-label": t`Look at each picture` },
     h("div.lb-lightbox-frame", {}, picture), where, checks,
     h("div.lb-line", {},
-      h("button.lb-button", { type: "button", text: "←", "aria-label": "Picture before", onclick: () => walk(-1) }),
+      h("button.lb-button", { type: "button", text: "←", "aria-label": t`Picture before`, onclick: () => walk(-1) }),
       next,
-      h("button.lb-button", { type: "button", text: "Leave it out (X)", "aria-keyshortcuts": "x", onclick: () => decide("out") }),
+      h("button.lb-button", { type: "button", text: t`Leave it out (X)`, "aria-keyshortcuts": "x", onclick: () => decide("out") }),
       h("span.lb-grow"),
-      h("button.lb-button", { type: "button", text: "Close", onclick: () => dialog.close() })));
+      h("button.lb-button", { type: "button", text: t`Close`, onclick: () => dialog.close() })));
 
   const open_ = (name) => checklist().filter(([key]) => !state(name).ticks.has(key));
   const passed = (name) => state(name).said === "pass" && !open_(name).length;
@@ -44,13 +44,13 @@ function makeReview({ checklist, onChange }) {
     const { name, label, src } = items[at];
     if (picture.getAttribute("src") !== src) picture.src = src;
     picture.alt = label;
-    say(where, `${label} · ${at + 1} of ${items.length}`);
+    say(where, t`${label} · ${at + 1} of ${items.length}`);
     const focused = checks.contains(document.activeElement) ? document.activeElement.dataset.check : "";
     replace(checks, ...checklist().map(([key, text, help], i) => h("label.lb-check", {},
       h("input", { type: "checkbox", "data-check": key, checked: state(name).ticks.has(key), "aria-keyshortcuts": String(i + 1), onchange: () => tick(key) }),
       h("span", {}, h("kbd", { text: String(i + 1) }), " ", h("b", { text }), h("span.lb-muted", { text: ` ${help}` })))));
     if (focused) checks.querySelector(`[data-check="${focused}"]`)?.focus();
-    say(next, "It passes (Enter)");
+    say(next, t`It passes (Enter)`);
     next.disabled = open_(name).length > 0;
   }
   dialog.addEventListener("keydown", (event) => {
@@ -77,9 +77,9 @@ function makeReview({ checklist, onChange }) {
     seen: (name) => Boolean(state(name).said),
     /** In words: "Not looked at yet", "✓ hands, eyes, accuracy", "Left out: eyes". */
     verdict(name) {
-      if (!state(name).said) return "Not looked at yet";
+      if (!state(name).said) return t`Not looked at yet`;
       const words = (list) => list.map(([, text]) => text.toLowerCase()).join(", ");
-      return passed(name) ? `✓ ${words(checklist())}` : ["Left out", words(open_(name))].filter(Boolean).join(": ");
+      return passed(name) ? `✓ ${words(checklist())}` : [t`Left out`, words(open_(name))].filter(Boolean).join(": ");
     },
     forget: () => states.clear(),
     onClosed: (work) => dialog.addEventListener("close", work),

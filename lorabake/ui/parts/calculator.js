@@ -4,25 +4,25 @@ function makeCalculator({ sums, use }) {
   const number = (n) => n.toLocaleString("en");
   const body = h("tbody"), foot = h("tfoot");
   const table = h("div.lb-table-frame", { id: "lb-calculator" }, h("table.lb-table.lb-sums", {},
-    h("thead", {}, h("tr", {}, ...["Folder", "Pictures", "Repeats", "Seen per epoch", "Weight in T"].map((text) => h("th", { scope: "col", text })))), body, foot));
-  const epochs = cell("Epochs", { max: "1000" }), batch = cell("Batch size", { max: "64" }), wanted = cell("Total steps wanted", { max: "1000000", placeholder: "any" });
+    h("thead", {}, h("tr", {}, ...[t`Folder`, t`Pictures`, t`Repeats`, t`Seen per epoch`, t`Weight in T`].map((text) => h("th", { scope: "col", text })))), body, foot));
+  const epochs = cell(t`Epochs`, { max: "1000" }), batch = cell(t`Batch size`, { max: "64" }), wanted = cell(t`Total steps wanted`, { max: "1000000", placeholder: t`any` });
   const seen = h("b"), simple = h("b"), divided = h("span.lb-muted");
   const term = (sign, node) => h("div.lb-signed", {}, h("span.lb-sign", { text: sign, "aria-hidden": "true" }), node);
   const equation = h("div.lb-equation", {},
-    h("div.lb-term", {}, h("span", { text: "T" }), seen), term("×", labelled("Epochs", epochs)), term("÷", labelled("Batch size", batch)),
-    term("=", h("div.lb-term", {}, h("span", { text: "The guide's sum" }), simple)), divided,
-    h("span.lb-grow"), labelled("Total steps wanted", wanted));
+    h("div.lb-term", {}, h("span", { text: "T" }), seen), term("×", labelled(t`Epochs`, epochs)), term("÷", labelled(t`Batch size`, batch)),
+    term("=", h("div.lb-term", {}, h("span", { text: t`The guide's sum` }), simple)), divided,
+    h("span.lb-grow"), labelled(t`Total steps wanted`, wanted));
   const ways = h("div.lb-ways", { "aria-live": "polite" });
   const trouble = h("div", { "aria-live": "polite" });
   const facts = h("div.lb-figures");
   const words = h("div.lb-table-words");
   const notes = h("ul.lb-changes.lb-muted");
   const chart = makeSumChart();
-  const will = h("p.lb-pieces"), apply = h("button.lb-button.lb-primary", { type: "button", text: "Use these numbers", onclick: take });
-  const leave = h("button.lb-button", { type: "button", text: "Back to what is set", onclick: () => clear() });
-  const bar = h("div.lb-what-if", { hidden: true, role: "region", "aria-label": "What if" }, h("div.lb-what-if-text", {}, h("b", { text: "Only tried so far. " }), h("span", { text: "Using it changes:" }), will), leave, apply);
-  const root = h("div.lb-calculator", { hidden: true }, h("h3.lb-heading", { text: "Repeats and epochs" }),
-    h("p.lb-muted", { text: "Type into any cell to see what it comes to. Nothing is changed before you use it." }), table, equation, ways, trouble, bar, facts, h("div.lb-beside", {}, h("div.lb-beside-words", {}, words, notes), chart.root));
+  const will = h("p.lb-pieces"), apply = h("button.lb-button.lb-primary", { type: "button", text: t`Use these numbers`, onclick: take });
+  const leave = h("button.lb-button", { type: "button", text: t`Back to what is set`, onclick: () => clear() });
+  const bar = h("div.lb-what-if", { hidden: true, role: "region", "aria-label": t`What if` }, h("div.lb-what-if-text", {}, h("b", { text: t`Only tried so far. ` }), h("span", { text: t`Using it changes:` }), will), leave, apply);
+  const root = h("div.lb-calculator", { hidden: true }, h("h3.lb-heading", { text: t`Repeats and epochs` }),
+    h("p.lb-muted", { text: t`Type into any cell to see what it comes to. Nothing is changed before you use it.` }), table, equation, ways, trouble, bar, facts, h("div.lb-beside", {}, h("div.lb-beside-words", {}, words, notes), chart.root));
   let draft = blank(), view = null, rows = [], asked = 0, timer = 0;
 
   function blank() { return { repeats: {}, epochs: null, batch_size: null }; }
@@ -59,11 +59,11 @@ function makeCalculator({ sums, use }) {
   watchCell(wanted, () => {}, () => "");
 
   function row(folder) {
-    const input = cell(`Repeats of ${folder.name}`, { max: "1000", disabled: folder.fixed, title: folder.fixed ? "These pictures lie in no folder of their own, so they are shown once" : undefined });
+    const input = cell(t`Repeats of ${folder.name}`, { max: "1000", disabled: folder.fixed, title: folder.fixed ? t`These pictures lie in no folder of their own, so they are shown once` : undefined });
     const seen = h("td"), share = h("td.lb-share");
     const now = { now: folder.now };
     watchCell(input, (value) => { if (value === null) delete draft.repeats[folder.folder]; else draft.repeats[folder.folder] = value; }, () => String(now.now));
-    const node = h("tr", {}, h("th", { scope: "row", title: folder.folder }, folder.name, folder.is_reg && h("span.lb-chip", { text: "regularisation" })), h("td", { text: number(folder.images) }), h("td", {}, input), seen, share);
+    const node = h("tr", {}, h("th", { scope: "row", title: folder.folder }, folder.name, folder.is_reg && h("span.lb-chip", { text: t`regularisation` })), h("td", { text: number(folder.images) }), h("td", {}, input), seen, share);
     return { folder: folder.folder, input, seen, share, node, now };
   }
 
@@ -81,13 +81,13 @@ function makeCalculator({ sums, use }) {
       at.now.now = one.now;
       put(at.input, one.repeats);
       at.input.classList.toggle("lb-tried", one.repeats !== one.now);
-      say(at.seen, one.is_reg ? "to match" : number(one.seen));
+      say(at.seen, one.is_reg ? t`to match` : number(one.seen));
       const percent = `${(100 * one.share).toFixed(one.share < 0.1 && one.share > 0 ? 1 : 0)} %`;
       replace(at.share, !one.is_reg && h("span.lb-share-bar", { "aria-hidden": "true", style: `--share:${one.share.toFixed(4)}` }), h("span", { text: one.is_reg ? "–" : percent }));
     });
     const many = view.rows.filter((one) => !one.is_reg).length > 1;
     const pictures = view.rows.filter((one) => !one.is_reg).reduce((sum, one) => sum + one.images, 0);
-    replace(foot, many && h("tr", {}, h("th", { scope: "row", text: "Together (T)" }), h("td", { text: number(pictures) }), h("td"), h("td", { text: number(view.T) }), h("td", { text: "100 %" })));
+    replace(foot, many && h("tr", {}, h("th", { scope: "row", text: t`Together (T)` }), h("td", { text: number(pictures) }), h("td"), h("td", { text: number(view.T) }), h("td", { text: "100 %" })));
   }
 
   function figure(value, label, more) {
@@ -95,33 +95,33 @@ function makeCalculator({ sums, use }) {
   }
 
   function drawFacts() {
-    const different = [`${number(view.images)} different`, view.reg ? `${number(view.reg)} for regularisation` : "", view.held_out ? `${number(view.held_out)} held out` : ""].filter(Boolean).join(", ");
+    const different = [t`${number(view.images)} different`, view.reg ? t`${number(view.reg)} for regularisation` : "", view.held_out ? t`${number(view.held_out)} held out` : ""].filter(Boolean).join(", ");
     replace(facts,
-      figure(number(view.T), "seen per epoch (T)", different),
-      figure(number(view.steps_per_epoch), "steps per epoch", `${plural(view.epochs, "epoch")}, batch size ${view.batch_size}`),
-      figure(number(view.steps), "steps in total", view.steps === view.simple_steps ? "as the trainer counts, and the guide" : `as the trainer counts; ${number(view.simple_steps)} by the guide's sum`),
-      view.seconds === null ? figure("–", "time", view.pace) : figure(`≈ ${span(view.seconds)}`, "time for the steps", view.pace),
-      figure(size(view.files.total), plural(view.files.count, "LoRA file"), view.files.count > 1 ? `${size(view.files.each)} each` : ""),
-      view.memory_mib && figure(`≈ ${size(view.memory_mib)}`, "memory", "estimated"));
+      figure(number(view.T), t`seen per epoch (T)`, different),
+      figure(number(view.steps_per_epoch), t`steps per epoch`, t`${plural(view.epochs, "epoch")}, batch size ${view.batch_size}`),
+      figure(number(view.steps), t`steps in total`, view.steps === view.simple_steps ? t`as the trainer counts, and the guide` : t`as the trainer counts; ${number(view.simple_steps)} by the guide's sum`),
+      view.seconds === null ? figure("–", t`time`, spoken(view.pace)) : figure(`≈ ${span(view.seconds)}`, t`time for the steps`, spoken(view.pace)),
+      figure(size(view.files.total), plural(view.files.count, "LoRA file"), view.files.count > 1 ? t`${size(view.files.each)} each` : ""),
+      view.memory_mib && figure(`≈ ${size(view.memory_mib)}`, t`memory`, t`estimated`));
   }
 
   function drawTableWords() {
     const several = view.chart.unit === "T", count = several ? `T = ${number(view.chart.here.count)}` : plural(view.chart.here.count, "picture");
     const offer = view.suggestion, tries = Object.keys(view.try).length > 0 && !view.applies;
-    const what = several ? plural(offer.epochs, "epoch") : `${plural(offer.repeats, "repeat")} and ${plural(offer.epochs, "epoch")}`;
+    const what = several ? plural(offer.epochs, "epoch") : t`${plural(offer.repeats, "repeat")} and ${plural(offer.epochs, "epoch")}`;
     replace(words,
-      h("p", {}, h("b", { text: `The guide's table for ${view.table.label}. ` }), view.applies && h("span.lb-muted", { text: view.applies })),
-      h("p", {}, "The nearest row: ", h("span.lb-mono", { text: view.nearest.sentence }), "."),
-      h("p", {}, `For your ${count} it gives ${what}: about ${plural(offer.steps, "step")} at batch size ${view.batch_size}. `),
-      tries && h("button.lb-button", { type: "button", text: `Try ${what}`, onclick: () => { draft.repeats = { ...view.try.repeats }; draft.epochs = view.try.epochs; fill(); read(); } }));
-    replace(notes, ...view.notes.map((text) => h("li", { text })));
+      h("p", {}, h("b", { text: t`The guide's table for ${spoken(view.table.label)}. ` }), view.applies && h("span.lb-muted", { text: spoken(view.applies) })),
+      h("p", {}, t`The nearest row: `, h("span.lb-mono", { text: spoken(view.nearest.sentence) }), "."),
+      h("p", {}, t`For your ${count} it gives ${what}: about ${plural(offer.steps, "step")} at batch size ${view.batch_size}. `),
+      tries && h("button.lb-button", { type: "button", text: t`Try ${what}`, onclick: () => { draft.repeats = { ...view.try.repeats }; draft.epochs = view.try.epochs; fill(); read(); } }));
+    replace(notes, ...view.notes.map((text) => h("li", { text: spoken(text) })));
     notes.hidden = !view.notes.length;
   }
 
   function drawWays() {
-    if (!view.ways.length) { replace(ways, wanted.value && h("p.lb-muted", { text: "There is no way to it with these folders." })); return; }
-    replace(ways, h("p", { text: `The nearest ways to ${number(Number(wanted.value))} steps:` }),
-      ...view.ways.map((way) => h("div.lb-way", {}, h("button.lb-button", { type: "button", text: way.label, onclick: () => { draft.epochs = way.epochs; draft.repeats = { ...draft.repeats, ...way.repeats }; fill(); read(); } }), h("span.lb-muted", { text: way.why }))));
+    if (!view.ways.length) { replace(ways, wanted.value && h("p.lb-muted", { text: t`There is no way to it with these folders.` })); return; }
+    replace(ways, h("p", { text: t`The nearest ways to ${number(Number(wanted.value))} steps:` }),
+      ...view.ways.map((way) => h("div.lb-way", {}, h("button.lb-button", { type: "button", text: spoken(way.label), onclick: () => { draft.epochs = way.epochs; draft.repeats = { ...draft.repeats, ...way.repeats }; fill(); read(); } }), h("span.lb-muted", { text: spoken(way.why) }))));
   }
 
   /** Cells show the draft, also the one that has the focus. */
@@ -141,7 +141,7 @@ function makeCalculator({ sums, use }) {
     epochs.classList.toggle("lb-tried", view.epochs !== view.now.epochs);
     batch.classList.toggle("lb-tried", view.batch_size !== view.now.batch_size);
     say(simple, number(view.simple_steps));
-    say(divided, view.reg ? `with ${number(view.reg)} for regularisation` : "");
+    say(divided, view.reg ? t`with ${number(view.reg)} for regularisation` : "");
     drawFacts();
     drawTableWords();
     drawWays();
@@ -162,7 +162,7 @@ function makeCalculator({ sums, use }) {
       draw();
     } catch (error) {
       if (mine !== asked) return;
-      replace(trouble, remark("bad", error.message, { word: "Not counted" }));
+      replace(trouble, remark("bad", error.message, { word: t`Not counted` }));
       bar.hidden = true;
     }
   }

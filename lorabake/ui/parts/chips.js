@@ -27,7 +27,7 @@ function tagKey(tag) {
 }
 
 const TAG_KINDS = ["trigger", "character", "copyright", "artist", "general", "meta", "rating"];
-const TAG_ORIGINS = { board: ["▪", "from the board"], tagger: ["◇", "from the tagger"], you: ["", "from you"] };
+const TAG_ORIGINS = { board: ["▪", t`from the board`], tagger: ["◇", t`from the tagger`], you: ["", t`from you`] };
 
 /**
  * Tags as chips: coloured by kind, marked by origin, moved by mouse, touch and keyboard.
@@ -38,7 +38,7 @@ const TAG_ORIGINS = { board: ["▪", "from the board"], tagger: ["◇", "from th
  * tokens begins in front of that chip.
  */
 function makeChips({ onChange, onLook = () => {}, completion = null }) {
-  const list = h("div.lb-tags", { role: "list", "aria-label": "Tags of this picture" });
+  const list = h("div.lb-tags", { role: "list", "aria-label": t`Tags of this picture` });
   let tags = [], about = new Map(), marked = new Map(), at = 0, drag = null, renaming = null;
 
   function draw(next, known, marks = new Map()) {
@@ -53,10 +53,10 @@ function makeChips({ onChange, onLook = () => {}, completion = null }) {
     at = Math.max(0, Math.min(at, tags.length - 1));
     const nodes = [];
     tags.forEach((tag, index) => {
-      if (marks.has(index)) nodes.push(h("span.lb-chunk", { role: "separator", title: "From here on, tags are in another chunk of 75 tokens.", text: marks.get(index) }));
+      if (marks.has(index)) nodes.push(h("span.lb-chunk", { role: "separator", title: t`From here on, tags are in another chunk of 75 tokens.`, text: marks.get(index) }));
       nodes.push(chip(tag, index));
     });
-    replace(list, ...nodes, !tags.length && h("span.lb-muted.lb-no-tags", { text: "No tags yet. Add the first one above." }));
+    replace(list, ...nodes, !tags.length && h("span.lb-muted.lb-no-tags", { text: t`No tags yet. Add the first one above.` }));
     if (focused) focus(at, { look: false });
   }
 
@@ -64,12 +64,12 @@ function makeChips({ onChange, onLook = () => {}, completion = null }) {
     const { category = "", origin = "you" } = about.get(tag) || {};
     const kind = TAG_KINDS.includes(category) ? category : "general";
     const [mark, word] = TAG_ORIGINS[origin] || TAG_ORIGINS.you;
-    const says = `${category || "not in the tag list"}, ${word}`;
+    const says = `${category || t`not in the tag list`}, ${word}`;
     const twice = tags.findIndex((other) => tagKey(other) === tagKey(tag)) < index;
     const node = h(`span.lb-tag.lb-tag-${kind}`, { role: "listitem" },
-      h("button.lb-tag-name", { type: "button", tabindex: index === at ? "0" : "-1", title: twice ? `${says}; this tag is here twice` : says, "aria-label": `${tag}, ${says}${twice ? ", twice" : ""}` },
+      h("button.lb-tag-name", { type: "button", tabindex: index === at ? "0" : "-1", title: twice ? t`${says}; this tag is here twice` : says, "aria-label": `${tag}, ${says}${twice ? t`, twice` : ""}` },
         mark && h("i", { "aria-hidden": "true", text: mark }), h("span", { text: tag })),
-      h("button.lb-tag-x", { type: "button", tabindex: "-1", "aria-label": `Delete ${tag}`, title: "Delete (Del)", text: "×", onclick: () => remove(index) }));
+      h("button.lb-tag-x", { type: "button", tabindex: "-1", "aria-label": t`Delete ${tag}`, title: t`Delete (Del)`, text: "×", onclick: () => remove(index) }));
     node.dataset.index = String(index);
     node.classList.toggle("lb-unknown", !category);
     node.classList.toggle("lb-twice", twice);
@@ -89,7 +89,7 @@ function makeChips({ onChange, onLook = () => {}, completion = null }) {
   function remove(index) {
     const gone = tags[index];
     at = Math.min(index, tags.length - 2);
-    onChange(tags.filter((_, i) => i !== index), `Deleted ${gone}`);
+    onChange(tags.filter((_, i) => i !== index), t`Deleted ${gone}`);
     if (tags.length) focus(at); else list.dispatchEvent(new CustomEvent("lb-empty", { bubbles: true }));
   }
   function move(from, to) {
@@ -98,14 +98,14 @@ function makeChips({ onChange, onLook = () => {}, completion = null }) {
     const next = [...tags], [tag] = next.splice(from, 1);
     next.splice(target, 0, tag);
     at = target;
-    onChange(next, target === 0 ? `${tag} is in front now` : `Moved ${tag} to place ${target + 1}`);
+    onChange(next, target === 0 ? t`${tag} is in front now` : t`Moved ${tag} to place ${target + 1}`);
   }
 
   /** Write another tag in this place; a comma makes two of it. */
   function rename(index) {
     const node = chipAt(index), old = tags[index];
     if (!node || renaming) return;
-    const field = h("input.lb-input.lb-tag-field", { type: "text", value: old, spellcheck: "false", autocomplete: "off", "aria-label": `Another tag instead of ${old}` });
+    const field = h("input.lb-input.lb-tag-field", { type: "text", value: old, spellcheck: "false", autocomplete: "off", "aria-label": t`Another tag instead of ${old}` });
     const mine = (renaming = { later: null });
     let done = false;
     const end = (text) => {
@@ -118,7 +118,7 @@ function makeChips({ onChange, onLook = () => {}, completion = null }) {
       if (text !== null && parts.length && parts.join(", ") !== old) {
         const place = now[index] === old ? index : now.indexOf(old);
         const next = place < 0 ? [...now, ...parts] : [...now.slice(0, place), ...parts, ...now.slice(place + 1)];
-        onChange(next, `${old} is ${parts.join(", ")} now`);
+        onChange(next, t`${old} is ${parts.join(", ")} now`);
       } else draw(...(mine.later || [tags, about, marked]));
     };
     mine.end = () => end(field.value);

@@ -1,5 +1,6 @@
 // What the parts share. Comes before each part's own script; made once.
 window.lorabake ??= (() => {
+  const { t, spoken, counted } = window.lorabakeLanguage;
   const SVG = ["svg", "path", "line", "text", "g", "circle", "rect", "polyline"];
   const PROPERTIES = ["value", "checked", "disabled", "hidden", "htmlFor", "multiple", "open", "indeterminate"];
 
@@ -62,9 +63,9 @@ window.lorabake ??= (() => {
     let answer;
     try { answer = await call(data); } catch { /* as below */ }
     // Gradio keeps most failures to itself and answers with nothing; each of ours is an object.
-    if (!answer) throw new Error("The page cannot reach lorabake. Is its window still open?");
+    if (!answer) throw new Error(t`The page cannot reach lorabake. Is its window still open?`);
     if (answer.proposed) tell("proposed", answer.error);
-    if (answer.error) throw Object.assign(new Error(answer.error), answer);
+    if (answer.error) throw Object.assign(new Error(spoken(answer.error)), answer);
     return answer;
   }
 
@@ -128,7 +129,11 @@ window.lorabake ??= (() => {
     if (focus) heading(node).focus();
   }
 
-  const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+  /** "1 picture", "1,240 pictures", in the page's language. */
+  function plural(n, one, many = `${one}s`) {
+    const figure = n.toLocaleString("en");
+    return n === 1 ? counted(`1 ${one}`, figure) ?? `1 ${one}` : counted(`{0} ${many}`, figure) ?? `${figure} ${many}`;
+  }
   const clock = (date) => date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
 
   /** Seconds in a person's words: "40 s", "4 min", "2 h 10 min". */
@@ -136,16 +141,16 @@ window.lorabake ??= (() => {
     if (!Number.isFinite(seconds)) return "";
     if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
     const minutes = Math.round(seconds / 60);
-    return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+    return minutes < 90 ? t`${minutes} min` : t`${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   }
 
   /** One message; `extra` nodes stand behind its sentence. */
   const remark = (level, text, { word = "", extra = [] } = {}) => h(`div.lb-notice.lb-tone-${level}`, {},
-    word && h("b.lb-word", { text: word }), h("p", { text }), ...extra);
+    word && h("b.lb-word", { text: spoken(word) }), h("p", { text: spoken(text) }), ...extra);
 
   /** Mebibytes in a person's words: "6.5 GB", "320 MB". */
   const size = (mib) => (mib >= 1000 ? `${(mib / 1024).toFixed(1)} GB` : `${mib >= 10 ? Math.round(mib) : mib.toFixed(1)} MB`);
 
-  return { h, replace, say, sayFigures, remember, recall, forget, ask, shown, poll, tell, hear, go, isOpen, heading, section, plural, clock, span, remark, size, saving: null };
+  return { h, replace, say, sayFigures, remember, recall, forget, ask, shown, poll, tell, hear, go, isOpen, heading, section, plural, clock, span, remark, size, t, spoken, saving: null };
 })();
-const { h, replace, say, sayFigures, remember, recall, forget, ask, shown, poll, tell, hear, go, plural, clock, span, remark, size } = window.lorabake;
+const { h, replace, say, sayFigures, remember, recall, forget, ask, shown, poll, tell, hear, go, plural, clock, span, remark, size, t, spoken } = window.lorabake;

@@ -22,7 +22,7 @@ window.lorabake.attachCompletion ??= (() => {
   const plain = (text) => text.toLowerCase().replace(/[\s_]+/g, " ");
 
   /** The one list of the page, on top of everything; shown for one field at a time. */
-  const list = h("div.lb-completion", { id: "lb-completion", role: "listbox", "aria-label": "Tags", hidden: true, popover: "manual" });
+  const list = h("div.lb-completion", { id: "lb-completion", role: "listbox", "aria-label": t`Tags`, hidden: true, popover: "manual" });
   const status = h("div.lb-sr", { "aria-live": "polite", id: "lb-completion-status" });
   let owner = null; // the attached field it is shown for
   list.addEventListener("mousedown", (event) => event.preventDefault()); // the field keeps the focus
@@ -67,8 +67,8 @@ window.lorabake.attachCompletion ??= (() => {
     const name = h("span.lb-completion-tag", { style: kind && `color: var(--lb-tag-${kind})` });
     if (one.alias) name.append(...marked(one.alias, typed), " → ", one.tag);
     else name.append(...marked(one.tag, typed));
-    const own = one.own > 0 && h("span.lb-completion-own", { text: `${one.own} here`, title: `In ${plural(one.own, "picture")} of this project` });
-    const count = one.count > 0 && h("span.lb-completion-count", { text: number.format(one.count), title: `${one.count.toLocaleString("en")} pictures of the board` });
+    const own = one.own > 0 && h("span.lb-completion-own", { text: t`${one.own} here`, title: t`In ${plural(one.own, "picture")} of this project` });
+    const count = one.count > 0 && h("span.lb-completion-count", { text: number.format(one.count), title: t`${one.count.toLocaleString("en")} pictures of the board` });
     return h("div.lb-completion-row", { role: "option", id: `lb-completion-${index}`, "data-index": String(index), "aria-selected": "false" },
       name, kind && kind !== "general" && h("span.lb-completion-kind", { text: kind }), own, count);
   }
@@ -129,7 +129,7 @@ window.lorabake.attachCompletion ??= (() => {
       open(me);
       list.replaceChildren(...found.map((one, index) => option(one, index, plain(typed).trim())));
       list.scrollTop = 0;
-      say(status, `${plural(found.length, "tag")} to choose from`);
+      say(status, t`${plural(found.length, "tag")} to choose from`);
       field.setAttribute("aria-controls", list.id);
       if (!isArea) field.setAttribute("aria-expanded", "true");
       field.removeAttribute("aria-activedescendant");

@@ -5,57 +5,57 @@ let showing = "", lists = null, picking = false, turn = Promise.resolve(), waiti
 const pending = new Set(); // what is on its way: { ids, folder }
 
 // --- the tools above the gallery -------------------------------------------------------------
-const EXAMPLES = [["red dress", "a tag, a caption or a name that contains it"], ['tag:"straw hat" AND NOT tag:hat', "has one tag and not another"], ["name:*summer*", "by the file's name"], ["NOT has:caption", "without a caption"], ["source:generated", "of this source"]];
-const filter = h("input.lb-input.lb-editor-filter", { type: "search", maxlength: "2000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "Filter: a tag, name:*summer*", "aria-label": "Filter the pictures to sort", "aria-describedby": "lb-con-wrong", oninput: () => { clearTimeout(filter.timer); filter.timer = setTimeout(refilter, 120); } });
+const EXAMPLES = [["red dress", t`a tag, a caption or a name that contains it`], ['tag:"straw hat" AND NOT tag:hat', t`has one tag and not another`], ["name:*summer*", t`by the file's name`], ["NOT has:caption", t`without a caption`], ["source:generated", t`of this source`]];
+const filter = h("input.lb-input.lb-editor-filter", { type: "search", maxlength: "2000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: t`Filter: a tag, name:*summer*`, "aria-label": t`Filter the pictures to sort`, "aria-describedby": "lb-con-wrong", oninput: () => { clearTimeout(filter.timer); filter.timer = setTimeout(refilter, 120); } });
 const find = tagAsker(server, () => project);
 attachCompletion(filter, {
   ask: (text) => find(text.replace(/^[-(]*(tag:)?"?/, "")), separator: " ",
   onTake: (tag) => { filter.setRangeText(/[\s()]/.test(tag) ? `tag:"${tag}" ` : `tag:${tag} `, filter.selectionStart, filter.selectionEnd, "end"); filter.dispatchEvent(new InputEvent("input", { bubbles: true })); },
 });
-const help = h("button.lb-button.lb-icon", { type: "button", text: "?", "aria-label": "How to filter", "aria-expanded": "false", onclick: () => { examples.hidden = !examples.hidden; help.setAttribute("aria-expanded", String(!examples.hidden)); } });
+const help = h("button.lb-button.lb-icon", { type: "button", text: "?", "aria-label": t`How to filter`, "aria-expanded": "false", onclick: () => { examples.hidden = !examples.hidden; help.setAttribute("aria-expanded", String(!examples.hidden)); } });
 const examples = h("div.lb-examples", { hidden: true }, ...EXAMPLES.map(([text, what]) => h("button", { type: "button", onclick: () => { filter.value = text; refilter(); filter.focus(); } }, h("code", { text }), h("span", { text: what }))));
 const wrong = h("p.lb-error.lb-filter-wrong", { id: "lb-con-wrong", hidden: true });
-const large = h("input.lb-range.lb-thumb-size", { type: "range", min: "88", max: "256", step: "8", value: String(recall("concepts-thumbs", 112)), "aria-label": "Size of the small pictures", title: "Size of the small pictures", oninput: () => { remember("concepts-thumbs", Number(large.value)); makeGallery(); } });
+const large = h("input.lb-range.lb-thumb-size", { type: "range", min: "88", max: "256", step: "8", value: String(recall("concepts-thumbs", 112)), "aria-label": t`Size of the small pictures`, title: t`Size of the small pictures`, oninput: () => { remember("concepts-thumbs", Number(large.value)); makeGallery(); } });
 const past = makePast({
   server: { lb_undo: (data) => server.lb_concept_undo(data), lb_redo: (data) => server.lb_concept_redo(data), lb_history: (data) => server.lb_history(data) },
   project: () => project, before: async () => {}, inTurn, after: async () => { await readAll(); told(); },
 });
 const { tellNews } = past;
 const count = h("span.lb-muted.lb-editor-count", { role: "status" });
-const pick = h("button.lb-quiet", { type: "button", text: "Select", "aria-pressed": "false", title: "A tap or click adds a picture to the selection, as Ctrl and a click do", onclick: () => { picking = !picking; drawCount(); } });
-const every = h("button.lb-quiet", { type: "button", text: "Select all", onclick: () => selection.all() });
-const target = h("select.lb-select.lb-con-target", { hidden: true, "aria-label": "Move the selected pictures to", onchange: () => { const to = target.value; target.value = "-"; if (to !== "-") send(to); } });
-const none = h("button.lb-quiet", { type: "button", text: "None", "aria-label": "Select none", hidden: true, onclick: unselect });
+const pick = h("button.lb-quiet", { type: "button", text: t`Select`, "aria-pressed": "false", title: t`A tap or click adds a picture to the selection, as Ctrl and a click do`, onclick: () => { picking = !picking; drawCount(); } });
+const every = h("button.lb-quiet", { type: "button", text: t`Select all`, onclick: () => selection.all() });
+const target = h("select.lb-select.lb-con-target", { hidden: true, "aria-label": t`Move the selected pictures to`, onchange: () => { const to = target.value; target.value = "-"; if (to !== "-") send(to); } });
+const none = h("button.lb-quiet", { type: "button", text: t`None`, "aria-label": t`Select none`, hidden: true, onclick: unselect });
 
 // --- the panel ---------------------------------------------------------------------------------
 const subject = makeSubject({ server, project: () => project, onDone: () => { tell("oven", { by: "concepts" }); tell("nudge"); balance.read(); }, onSubject: (one) => triggers.about(one?.name || null) });
 const cards = makeCards({
   onShow: show, onMove: send, onNew: newFolder,
-  onRename: (folder, trigger) => change(server.lb_concept_rename, { folder, trigger }, (answer) => `Its trigger is ${trigger} now${answer.changed ? `, also in ${plural(answer.changed, "caption")}` : ""}.`),
-  onRepeats: (folder, repeats) => change(server.lb_concept_repeats, { folder, repeats }, (answer) => `The folder is called ${answer.folder} now.`),
-  onRemove: (folder) => change(server.lb_concept_remove, { folder }, () => `The empty folder ${folder} is gone.`),
+  onRename: (folder, trigger) => change(server.lb_concept_rename, { folder, trigger }, (answer) => t`Its trigger is ${trigger} now${answer.changed ? t`, also in ${plural(answer.changed, "caption")}` : ""}.`),
+  onRepeats: (folder, repeats) => change(server.lb_concept_repeats, { folder, repeats }, (answer) => t`The folder is called ${answer.folder} now.`),
+  onRemove: (folder) => change(server.lb_concept_remove, { folder }, () => t`The empty folder ${folder} is gone.`),
 });
-const groups = makeGroups({ server, project: () => project, of: whereToLook, onTaken: (answer) => moved(`${plural(answer.pictures, "picture")} sorted into ${plural(answer.folders, "folder")}.`, answer) });
+const groups = makeGroups({ server, project: () => project, of: whereToLook, onTaken: (answer) => moved(t`${plural(answer.pictures, "picture")} sorted into ${plural(answer.folders, "folder")}.`, answer) });
 const triggers = makeTriggers({ server, project: () => project, onDone: (text, answer) => moved(text, answer), onRename: (folder) => cards.rename(folder), onShow: (folder) => { show(folder); view.scrollIntoView({ block: "nearest" }); } });
 const balance = makeBalance({
   server, project: () => project, pictures: (folder) => rows.filter((row) => row.folder === folder),
-  onDone: (text, answer) => { moved(text, { ...answer, changed: 0 }); tellNews("ok", text, { skipped: answer.skipped }); past.news.append(h("button.lb-quiet", { type: "button", text: "Undo", onclick: unbalance })); past.news.scrollIntoView({ block: "nearest" }); },
-  onSettings: (text) => { tellNews("ok", text); past.news.append(h("button.lb-quiet", { type: "button", text: "Undo", onclick: settingsBack })); tell("oven", { by: "concepts" }); tell("nudge"); subject.read(); },
+  onDone: (text, answer) => { moved(text, { ...answer, changed: 0 }); tellNews("ok", text, { skipped: answer.skipped }); past.news.append(h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: unbalance })); past.news.scrollIntoView({ block: "nearest" }); },
+  onSettings: (text) => { tellNews("ok", text); past.news.append(h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: settingsBack })); tell("oven", { by: "concepts" }); tell("nudge"); subject.read(); },
 });
 
 let view = h("div"), gallery = null;
-const nothing = h("div.lb-none", { hidden: true }, h("p"), h("button.lb-button", { type: "button", text: "Show all pictures", onclick: () => { filter.value = ""; lists = null; show("*"); mistake(""); } }));
+const nothing = h("div.lb-none", { hidden: true }, h("p"), h("button.lb-button", { type: "button", text: t`Show all pictures`, onclick: () => { filter.value = ""; lists = null; show("*"); mistake(""); } }));
 const summary = h("p.lb-con-sum");
-const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: "This project has no pictures yet." }), h("button.lb-button", { type: "button", text: "Add pictures", onclick: () => go("project") }));
+const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: t`This project has no pictures yet.` }), h("button.lb-button", { type: "button", text: t`Add pictures`, onclick: () => go("project") }));
 const heading = (text) => h("h3.lb-heading", { text });
 const main = h("div.lb-concepts", { hidden: true },
   h("div.lb-line", {}, summary, past.buttons), past.news,
-  heading("What are you training?"), subject.root,
-  heading("Sort"),
+  heading(t`What are you training?`), subject.root,
+  heading(t`Sort`),
   h("div.lb-editor-tools", {}, h("div.lb-editor-search", {}, filter, help), groups.button, large), wrong, examples, groups.root,
   h("div.lb-con-split", {}, h("div.lb-con-left", {}, h("div.lb-curate-status", {}, count, pick, every, none, target), view, nothing), cards.root),
-  heading("Triggers"), triggers.root,
-  heading("Balance"), balance.root);
+  heading(t`Triggers`), triggers.root,
+  heading(t`Balance`), balance.root);
 replace(element, empty, main);
 
 // --- gallery and selection -------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ function makeGallery() {
   view.replaceWith(fresh);
   view = fresh;
   gallery = makeGrid(fresh, {
-    label: "Pictures to sort", multiple: true, fit: true, smallest: Number(large.value),
+    label: t`Pictures to sort`, multiple: true, fit: true, smallest: Number(large.value),
     draw(cell, row) {
       cell.draggable = true;
       cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag.lb-con-place"), h("span.lb-picked", { text: "✓", "aria-hidden": "true" }));
@@ -107,16 +107,16 @@ makeGallery();
 
 function drawCount() {
   const picked = selection.size, n = shownRows.length;
-  const there = n === rows.length ? plural(n, "picture") : `${n.toLocaleString("en")} of ${plural(rows.length, "picture")}`;
-  say(count, picked ? `${there} · ${picked.toLocaleString("en")} selected` : there);
+  const there = n === rows.length ? plural(n, "picture") : t`${n.toLocaleString("en")} of ${plural(rows.length, "picture")}`;
+  say(count, picked ? t`${there} · ${picked.toLocaleString("en")} selected` : there);
   pick.setAttribute("aria-pressed", String(picking));
-  say(every, lists ? `Select the ${n.toLocaleString("en")} found` : "Select all");
+  say(every, lists ? t`Select the ${n.toLocaleString("en")} found` : t`Select all`);
   every.hidden = !n || picked === n;
   none.hidden = !(picking || picked);
   cards.picked(picked);
   target.hidden = !picked || !folders.length;
   if (!target.hidden) {
-    replace(target, h("option", { value: "-", text: `Move ${picked.toLocaleString("en")} to …` }), ...folders.map((one) => h("option", { value: one.folder, text: one.trigger })), h("option", { value: "", text: "no folder" }));
+    replace(target, h("option", { value: "-", text: t`Move ${picked.toLocaleString("en")} to …` }), ...folders.map((one) => h("option", { value: one.folder, text: one.trigger })), h("option", { value: "", text: t`no folder` }));
     target.value = "-";
   }
 }
@@ -133,7 +133,7 @@ function redraw({ keep = false } = {}) {
   gallery.setRows(shownRows, { keep });
   nothing.hidden = shownRows.length > 0;
   const title = showing === "" ? "" : folders.find((one) => one.folder === showing)?.trigger || "";
-  say(nothing.firstChild, lists ? "No picture here is like that." : showing === "" ? "Every picture is in a folder." : `${title} has no pictures yet. Select some and move them here.`);
+  say(nothing.firstChild, lists ? t`No picture here is like that.` : showing === "" ? t`Every picture is in a folder.` : t`${title} has no pictures yet. Select some and move them here.`);
   selection.prune();
   cards.showing(showing);
   drawCards();
@@ -146,13 +146,13 @@ function drawCards() {
   const loose = counts.get("") || 0;
   cards.set({ folders: folders.map((one) => ({ ...one, images: counts.get(one.folder) || 0 })), pile: loose, all: rows.length });
   cards.showing(showing);
-  say(summary, `${plural(rows.length, "picture")}${folders.length ? `: ${(rows.length - loose).toLocaleString("en")} in ${plural(folders.length, "folder")}` : ", in no folder yet"}${folders.length && loose ? `, ${loose.toLocaleString("en")} in none yet` : ""}.`);
+  say(summary, `${plural(rows.length, "picture")}${folders.length ? t`: ${(rows.length - loose).toLocaleString("en")} in ${plural(folders.length, "folder")}` : t`, in no folder yet`}${folders.length && loose ? t`, ${loose.toLocaleString("en")} in none yet` : ""}.`);
 }
 function whereToLook() {
   const loose = rows.filter((row) => row.folder === "").length;
-  if (showing !== "*" && showing !== "") return { folder: showing, count: rows.filter((row) => row.folder === showing).length, words: `the pictures of ${folders.find((one) => one.folder === showing)?.trigger || "this folder"}` };
+  if (showing !== "*" && showing !== "") return { folder: showing, count: rows.filter((row) => row.folder === showing).length, words: t`the pictures of ${folders.find((one) => one.folder === showing)?.trigger || t`this folder`}` };
   if (loose) return { folder: "", count: loose, words: plural(loose, "picture") };
-  return { folder: "*", count: rows.length, words: `all ${plural(rows.length, "picture")}` };
+  return { folder: "*", count: rows.length, words: t`all ${plural(rows.length, "picture")}` };
 }
 
 /** True when what is shown is what was asked for. */
@@ -189,8 +189,8 @@ filter.addEventListener("keydown", (event) => {
 /** Shown at once, done in turn: whoever sorts hundreds does not wait for each. */
 function send(folder) {
   const ids = selection.ids.filter((id) => byId.has(id) && byId.get(id).folder !== folder);
-  if (!ids.length) { if (!selection.size) tellNews("info", "Select pictures first."); return; }
-  const where = project, title = folder ? folders.find((one) => one.folder === folder)?.trigger : "no folder", gone = new Set(ids);
+  if (!ids.length) { if (!selection.size) tellNews("info", t`Select pictures first.`); return; }
+  const where = project, title = folder ? folders.find((one) => one.folder === folder)?.trigger : t`no folder`, gone = new Set(ids);
   const order = { ids: gone, folder }, first = shownRows.findIndex((row) => gone.has(row.id));
   const next = shownRows.slice(first).find((row) => !gone.has(row.id)) || shownRows.slice(0, first).reverse().find((row) => !gone.has(row.id)) || null;
   pending.add(order);
@@ -202,13 +202,13 @@ function send(folder) {
   if (!view.contains(document.activeElement) && !element.contains(document.activeElement)) gallery.focus();
   inTurn(async () => {
     const answer = await ask(server.lb_concept_assign, { project: where, ids, folder }).finally(() => pending.delete(order));
-    moved(`${plural(answer.pictures, "picture")} ${folder ? `moved to ${title}` : "taken out of the folder"}.`, answer);
+    moved(`${plural(answer.pictures, "picture")} ${folder ? t`moved to ${title}` : t`taken out of the folder`}.`, answer);
   });
 }
 function foresee({ ids, folder }) { for (const id of ids) if (byId.has(id)) byId.get(id).folder = folder; }
 async function newFolder(trigger) {
   const ids = selection.ids.filter((id) => byId.has(id));
-  return change(server.lb_concept_folder, { trigger, ids }, (answer) => `${answer.folder} is there${answer.pictures ? `, with ${plural(answer.pictures, "picture")}` : ""}.`, { undoing: ids.length > 0 });
+  return change(server.lb_concept_folder, { trigger, ids }, (answer) => t`${answer.folder} is there${answer.pictures ? t`, with ${plural(answer.pictures, "picture")}` : ""}.`, { undoing: ids.length > 0 });
 }
 /** One change of a folder; true when it was done. */
 async function change(call, data, words, { undoing = false } = {}) {
@@ -229,11 +229,11 @@ function moved(text, answer) {
   later();
 }
 async function unbalance() {
-  await inTurn(async () => { await ask(server.lb_concept_unbalance, { project }); tellNews("ok", "Undone: the pictures and repeats are as before."); told(); });
+  await inTurn(async () => { await ask(server.lb_concept_unbalance, { project }); tellNews("ok", t`Undone: the pictures and repeats are as before.`); told(); });
   await inTurn(readAll);
 }
 async function settingsBack() {
-  await inTurn(async () => { tellNews("ok", (await ask(server.lb_concept_settings_back, { project })).said); tell("oven", { by: "concepts" }); tell("nudge"); });
+  await inTurn(async () => { tellNews("ok", spoken((await ask(server.lb_concept_settings_back, { project })).said)); tell("oven", { by: "concepts" }); tell("nudge"); });
   subject.read();
   balance.read();
 }

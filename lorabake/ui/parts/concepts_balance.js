@@ -4,24 +4,24 @@
  */
 function makeBalance({ server, project, pictures, onDone, onSettings }) {
   const SHOWN = 11; // pictures of a folder that would go; a click shows all
-  const WAYS = [["guide", "As the guide does", "The largest folder is shown once, every other is cut to what fits into it a whole number of times."], ["fewest", "Fewest pictures lost", "As many pictures stay as the spread you allow lets stay."], ["repeats", "Repeats only", "No picture goes; folders are seen as equally as repeats alone can make it."]];
+  const WAYS = [["guide", t`As the guide does`, t`The largest folder is shown once, every other is cut to what fits into it a whole number of times.`], ["fewest", t`Fewest pictures lost`, t`As many pictures stay as the spread you allow lets stay.`], ["repeats", t`Repeats only`, t`No picture goes; folders are seen as equally as repeats alone can make it.`]];
   let view = null, turn = 0, way = recall("concepts-way", "guide"), keep = new Set(), drop = new Set(), open = "", grid = null;
   const sentence = h("p.lb-muted");
-  const ways = h("div.lb-switch", { role: "group", "aria-label": "How to balance" }, ...WAYS.map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-way": value, onclick: () => { way = value; remember("concepts-way", value); drawWay(); read(); } })));
-  const spread = h("input.lb-range", { type: "range", min: "0", max: "50", step: "1", value: String(recall("concepts-spread", 5)), "aria-label": "How far apart folders may be seen, in %", oninput: () => { drawWay(); clearTimeout(spread.timer); spread.timer = setTimeout(() => { remember("concepts-spread", Number(spread.value)); read(); }, 120); } });
+  const ways = h("div.lb-switch", { role: "group", "aria-label": t`How to balance` }, ...WAYS.map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-way": value, onclick: () => { way = value; remember("concepts-way", value); drawWay(); read(); } })));
+  const spread = h("input.lb-range", { type: "range", min: "0", max: "50", step: "1", value: String(recall("concepts-spread", 5)), "aria-label": t`How far apart folders may be seen, in %`, oninput: () => { drawWay(); clearTimeout(spread.timer); spread.timer = setTimeout(() => { remember("concepts-spread", Number(spread.value)); read(); }, 120); } });
   const spreadText = h("span.lb-mono");
-  const tolerance = h("label.lb-line.lb-con-spread", { hidden: true }, h("span", { text: "One folder may be seen more often than another by up to" }), spread, spreadText);
+  const tolerance = h("label.lb-line.lb-con-spread", { hidden: true }, h("span", { text: t`One folder may be seen more often than another by up to` }), spread, spreadText);
   const wrong = h("div", { "aria-live": "polite" });
   const table = h("div.lb-table-frame");
   const result = h("p.lb-con-result", { role: "status" });
   const epochs = h("div.lb-con-epochs");
   const aside = h("div.lb-con-aside");
-  const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-con-balance", text: "Balance", disabled: true, onclick: apply });
-  const back = h("button.lb-quiet", { type: "button", text: "Back to the proposal", onclick: () => { keep.clear(); drop.clear(); read(); } });
+  const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-con-balance", text: t`Balance`, disabled: true, onclick: apply });
+  const back = h("button.lb-quiet", { type: "button", text: t`Back to the proposal`, onclick: () => { keep.clear(); drop.clear(); read(); } });
   const note = h("p.lb-muted");
-  const looking = h("p.lb-muted", { role: "status", hidden: true, text: "Looking closer for blurred pictures and near-twins; other pictures may be proposed in a moment." });
+  const looking = h("p.lb-muted", { role: "status", hidden: true, text: t`Looking closer for blurred pictures and near-twins; other pictures may be proposed in a moment.` });
   const body = h("div.lb-con-body", {}, h("div.lb-con-two", {}, h("div", {}, table, result), epochs), looking, aside, h("div.lb-line", {}, button, back, note));
-  const nobody = h("p.lb-muted", { text: "There are no folders yet. When pictures are sorted, this shows how often each folder is seen, and evens it out." });
+  const nobody = h("p.lb-muted", { text: t`There are no folders yet. When pictures are sorted, this shows how often each folder is seen, and evens it out.` });
   const root = h("div.lb-con-balance", {}, h("div.lb-line", {}, ways), sentence, tolerance, wrong, nobody, body);
 
   function drawWay() {
@@ -53,27 +53,27 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
     for (const node of [ways, sentence]) node.hidden = concepts.length < 2;
     tolerance.hidden = way !== "fewest" || concepts.length < 2;
     replace(table, h("table.lb-table", {},
-      h("thead", {}, h("tr", {}, ...["Folder", "Pictures", "Keep", "Repeats", "Seen per epoch"].map((text) => h("th", { scope: "col", text })))),
+      h("thead", {}, h("tr", {}, ...[t`Folder`, t`Pictures`, t`Keep`, t`Repeats`, t`Seen per epoch`].map((text) => h("th", { scope: "col", text })))),
       h("tbody", {}, ...concepts.map((one) => h("tr", {}, h("th", { scope: "row", text: one.trigger }), h("td", { text: String(one.images) }), h("td", { text: String(one.keep) }), h("td", {}, ...arrow(repeatsOf(one.folder), one.repeats)), h("td", { text: one.seen.toLocaleString("en") })))),
-      h("tfoot", {}, h("tr", {}, h("th", { scope: "row", text: "Together (T)" }), h("td", { text: String(view.images + lost) }), h("td", { text: String(view.images) }), h("td"), h("td", { text: T.toLocaleString("en") })))));
+      h("tfoot", {}, h("tr", {}, h("th", { scope: "row", text: t`Together (T)` }), h("td", { text: String(view.images + lost) }), h("td", { text: String(view.images) }), h("td"), h("td", { text: T.toLocaleString("en") })))));
     const seen = concepts.filter((one) => one.images).map((one) => one.seen), low = Math.min(...seen), high = Math.max(...seen);
-    say(result, concepts.length < 2 ? "With one folder there is nothing to balance. “Preparing the oven” says which repeats and epochs the guide's table has for it." : low === high ? `Every folder is seen ${low} times an epoch.` : `Folders are seen ${low} to ${high} times an epoch: ${(100 * view.spread).toFixed(view.spread < 0.1 ? 1 : 0)} % apart.`);
-    replace(epochs, h("h4", { text: "Epochs, by the guide's tables" }), ...view.epochs.map((one) => h(`div.lb-con-family${one.mine ? ".lb-on" : ""}`, {}, h("span", { text: one.label }), h("b", { text: plural(one.epochs, "epoch") }), h("small.lb-muted", { text: `nearest row: ${one.row}` }),
-      one.mine && (one.epochs === view.now ? h("small.lb-muted", { text: "as in your settings" }) : h("button.lb-button", { type: "button", text: `Bake ${plural(one.epochs, "epoch")} instead of ${view.now}`, onclick: () => setEpochs(one.epochs) })))));
+    say(result, concepts.length < 2 ? t`With one folder there is nothing to balance. “Preparing the oven” says which repeats and epochs the guide's table has for it.` : low === high ? t`Every folder is seen ${low} times an epoch.` : t`Folders are seen ${low} to ${high} times an epoch: ${(100 * view.spread).toFixed(view.spread < 0.1 ? 1 : 0)} % apart.`);
+    replace(epochs, h("h4", { text: t`Epochs, by the guide's tables` }), ...view.epochs.map((one) => h(`div.lb-con-family${one.mine ? ".lb-on" : ""}`, {}, h("span", { text: spoken(one.label) }), h("b", { text: plural(one.epochs, "epoch") }), h("small.lb-muted", { text: t`nearest row: ${one.row}` }),
+      one.mine && (one.epochs === view.now ? h("small.lb-muted", { text: t`as in your settings` }) : h("button.lb-button", { type: "button", text: t`Bake ${plural(one.epochs, "epoch")} instead of ${view.now}`, onclick: () => setEpochs(one.epochs) })))));
     looking.hidden = !view.looking || !lost;
     drawAside();
-    const deeds = [lost && `set ${plural(lost, "picture")} aside`, view.changing && `change the repeats of ${plural(view.changing, "folder")}`].filter(Boolean).join(" and ");
-    say(button, deeds ? deeds[0].toUpperCase() + deeds.slice(1) : "In balance already");
+    const deeds = [lost && t`set ${plural(lost, "picture")} aside`, view.changing && t`change the repeats of ${plural(view.changing, "folder")}`].filter(Boolean).join(t` and `);
+    say(button, deeds ? deeds[0].toUpperCase() + deeds.slice(1) : t`In balance already`);
     button.disabled = !deeds;
     button.hidden = concepts.length < 2 && !deeds;
     back.hidden = !keep.size && !drop.size;
-    say(note, [lost ? "They go to the bin; nothing is deleted, and one undo brings all back." : "", view.unsorted ? `${plural(view.unsorted, "picture")} in no folder ${view.unsorted === 1 ? "is" : "are"} not baked.` : ""].filter(Boolean).join(" "));
+    say(note, [lost ? t`They go to the bin; nothing is deleted, and one undo brings all back.` : "", view.unsorted ? t`${plural(view.unsorted, "picture")} in no folder ${view.unsorted === 1 ? t`is` : t`are`} not baked.` : ""].filter(Boolean).join(" "));
   }
   const thumb = (sha, alt) => h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${sha}`, alt, loading: "lazy", decoding: "async" });
   function gone(one) {
     const name = one.id.split("/").pop();
-    return h("li", {}, thumb(one.sha, name), h("small.lb-con-why", { text: one.why ? one.why : "one too many", title: name }),
-      h("button.lb-quiet", { type: "button", text: "Keep it", "aria-label": `Keep ${name}`, onclick: () => { keep.add(one.id); drop.delete(one.id); read(); } }));
+    return h("li", {}, thumb(one.sha, name), h("small.lb-con-why", { text: one.why ? spoken(one.why) : t`one too many`, title: name }),
+      h("button.lb-quiet", { type: "button", text: t`Keep it`, "aria-label": t`Keep ${name}`, onclick: () => { keep.add(one.id); drop.delete(one.id); read(); } }));
   }
   function drawAside() {
     const losing = view.concepts.filter((one) => one.remove.length);
@@ -81,12 +81,12 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
     if (aside.dataset.key === key) return;
     aside.dataset.key = key;
     if (!losing.some((one) => one.folder === open)) open = "";
-    replace(aside, losing.length > 0 && h("h4", { text: "Would be set aside, the ones least missed first" }), ...losing.map((one) => {
+    replace(aside, losing.length > 0 && h("h4", { text: t`Would be set aside, the ones least missed first` }), ...losing.map((one) => {
       const area = h("div.lb-con-choose", { hidden: open !== one.folder });
-      const choose = h("button.lb-quiet", { type: "button", text: "Choose yourself", "aria-expanded": String(open === one.folder), onclick: () => { open = open === one.folder ? "" : one.folder; delete aside.dataset.key; drawAside(); } });
+      const choose = h("button.lb-quiet", { type: "button", text: t`Choose yourself`, "aria-expanded": String(open === one.folder), onclick: () => { open = open === one.folder ? "" : one.folder; delete aside.dataset.key; drawAside(); } });
       const some = one.remove.slice(0, SHOWN);
-      const row = h("div.lb-con-losing", {}, h("div.lb-line", {}, h("b", { text: one.trigger }), h("span.lb-muted", { text: `${one.remove.length.toLocaleString("en")} of ${plural(one.images, "picture")}` }), choose),
-        open === one.folder ? area : h("ul.lb-con-gone", {}, ...some.map(gone)), open !== one.folder && one.remove.length > some.length && h("p.lb-muted", { text: `… and ${plural(one.remove.length - some.length, "more picture")}; “Choose yourself” shows all.` }));
+      const row = h("div.lb-con-losing", {}, h("div.lb-line", {}, h("b", { text: one.trigger }), h("span.lb-muted", { text: t`${one.remove.length.toLocaleString("en")} of ${plural(one.images, "picture")}` }), choose),
+        open === one.folder ? area : h("ul.lb-con-gone", {}, ...some.map(gone)), open !== one.folder && one.remove.length > some.length && h("p.lb-muted", { text: t`… and ${plural(one.remove.length - some.length, "more picture")}; “Choose yourself” shows all.` }));
       if (open === one.folder) chooser(area, one);
       return row;
     }));
@@ -94,10 +94,10 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
   /** All pictures of a folder; a click exchanges: what goes is kept, what stays goes instead. */
   function chooser(area, one) {
     const going = new Set(one.remove.map((each) => each.id)), box = h("div"), top = grid?.folder === one.folder ? grid.box.scrollTop : 0;
-    area.append(h("p.lb-muted", { text: "A click exchanges: what was to go is kept, and what you mark goes instead." }), box);
+    area.append(h("p.lb-muted", { text: t`A click exchanges: what was to go is kept, and what you mark goes instead.` }), box);
     const made = makeGrid(box, {
-      label: `Pictures of ${one.trigger}, those that would go are marked`, smallest: 88, fit: true, multiple: true,
-      draw(cell, row) { cell.append(thumb(row.sha, row.name), h("span.lb-con-out", { text: "goes" })); },
+      label: t`Pictures of ${one.trigger}, those that would go are marked`, smallest: 88, fit: true, multiple: true,
+      draw(cell, row) { cell.append(thumb(row.sha, row.name), h("span.lb-con-out", { text: t`goes` })); },
       mark(cell, row) { cell.lastChild.hidden = !going.has(row.id); cell.title = row.name; cell.setAttribute("aria-selected", String(going.has(row.id))); },
       onChoose(index, how) { if (!how.keys || how.toggle) exchange(one, made.rows[index].id, going); },
     });
@@ -122,7 +122,7 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
       const answer = await ask(server.lb_concept_apply, { ...question(), remove: view.concepts.flatMap((one) => one.remove.map((each) => each.id)) });
       keep.clear();
       drop.clear();
-      const parts = [answer.pictures && `${plural(answer.pictures, "picture")} set aside`, answer.folders && `repeats of ${plural(answer.folders, "folder")} changed`].filter(Boolean);
+      const parts = [answer.pictures && t`${plural(answer.pictures, "picture")} set aside`, answer.folders && t`repeats of ${plural(answer.folders, "folder")} changed`].filter(Boolean);
       onDone(`${parts.join(", ")}.`, answer);
     } catch (error) { replace(wrong, remark("bad", error.message)); }
     read();

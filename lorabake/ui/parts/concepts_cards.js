@@ -9,7 +9,7 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
   const DRAGGED = "text/x-lorabake-pictures";
   let movers = [], namers = [], picked = 0, here = "*", renaming = "";
   const list = h("ul.lb-con-cards");
-  const fresh = h("input.lb-input", { type: "text", maxlength: "120", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "trigger, such as zetadef", "aria-label": "Trigger of a new folder" });
+  const fresh = h("input.lb-input", { type: "text", maxlength: "120", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: t`trigger, such as zetadef`, "aria-label": t`Trigger of a new folder` });
   const make = h("button.lb-button", { type: "submit" });
   const form = h("form.lb-con-new", { onsubmit: async (event) => { event.preventDefault(); if (!fresh.value.trim()) { fresh.focus(); return; } if (await onNew(fresh.value.trim())) fresh.value = ""; } }, fresh, make);
   const root = h("div.lb-con-folders", {}, list, form);
@@ -21,8 +21,8 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
     node.addEventListener("drop", (event) => { node.classList.remove("lb-over"); if (ours(event)) { event.preventDefault(); onMove(folder); } });
   }
   function head(folder, key, title, images) {
-    const button = h("button.lb-con-name", { type: "button", title: "Show these pictures", onclick: () => onShow(folder) },
-      key !== "" && h("kbd", { text: key, "aria-label": `Key ${key}` }), h("b", { text: title }), h("span.lb-muted", { text: plural(images, "picture") }));
+    const button = h("button.lb-con-name", { type: "button", title: t`Show these pictures`, onclick: () => onShow(folder) },
+      key !== "" && h("kbd", { text: key, "aria-label": t`Key ${key}` }), h("b", { text: title }), h("span.lb-muted", { text: plural(images, "picture") }));
     namers.push([button, folder]);
     return button;
   }
@@ -32,13 +32,13 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
     return button;
   }
   function card(one, at, total) {
-    const seen = one.images * one.repeats, looks = `${one.images} × ${one.repeats} = ${seen.toLocaleString("en")} seen per epoch; the folder is called ${one.folder}`;
-    const repeats = h("input.lb-input.lb-number", { type: "number", min: "1", max: "1000", value: String(one.repeats), "aria-label": `Repeats of ${one.trigger}`, onchange: () => onRepeats(one.folder, Number(repeats.value)) });
-    const share = one.reg ? "regularisation" : `${Math.round((100 * seen) / (total || 1))} % of T`;
-    const rename = h("button.lb-quiet", { type: "button", text: "Rename", "aria-label": `Rename ${one.trigger}`, onclick: () => { renaming = one.folder; swap(); } });
-    const name = h("input.lb-input", { type: "text", value: one.trigger, maxlength: "120", spellcheck: "false", "aria-label": `New trigger of ${one.trigger}` });
+    const seen = one.images * one.repeats, looks = t`${one.images} × ${one.repeats} = ${seen.toLocaleString("en")} seen per epoch; the folder is called ${one.folder}`;
+    const repeats = h("input.lb-input.lb-number", { type: "number", min: "1", max: "1000", value: String(one.repeats), "aria-label": t`Repeats of ${one.trigger}`, onchange: () => onRepeats(one.folder, Number(repeats.value)) });
+    const share = one.reg ? "regularisation" : t`${Math.round((100 * seen) / (total || 1))} % of T`;
+    const rename = h("button.lb-quiet", { type: "button", text: t`Rename`, "aria-label": t`Rename ${one.trigger}`, onclick: () => { renaming = one.folder; swap(); } });
+    const name = h("input.lb-input", { type: "text", value: one.trigger, maxlength: "120", spellcheck: "false", "aria-label": t`New trigger of ${one.trigger}` });
     const editing = h("form.lb-con-rename", { hidden: true, onsubmit: async (event) => { event.preventDefault(); if (name.value.trim() === one.trigger || await onRename(one.folder, name.value.trim())) { renaming = ""; swap(); } } },
-      name, h("button.lb-button", { text: "Rename" }), h("button.lb-quiet", { type: "button", text: "Leave it", onclick: () => { renaming = ""; swap(); } }));
+      name, h("button.lb-button", { text: t`Rename` }), h("button.lb-quiet", { type: "button", text: t`Leave it`, onclick: () => { renaming = ""; swap(); } }));
     name.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); renaming = ""; swap(); } });
     function swap() {
       const on = renaming === one.folder;
@@ -47,8 +47,8 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
       if (on) { name.value = one.trigger; name.focus(); name.select(); }
     }
     const node = h("li.lb-con-card", { "data-folder": one.folder }, head(one.folder, at < 9 ? String(at + 1) : "", one.trigger, one.images),
-      h("div.lb-line.lb-con-often", {}, repeats, h("span.lb-muted", { text: `repeats · ${share}`, title: looks }), rename),
-      h("div.lb-line", {}, mover(one.folder, one.trigger), !one.images && h("button.lb-quiet", { type: "button", text: "Remove", "aria-label": `Remove the empty folder ${one.trigger}`, onclick: () => onRemove(one.folder) })), editing);
+      h("div.lb-line.lb-con-often", {}, repeats, h("span.lb-muted", { text: t`repeats · ${share}`, title: looks }), rename),
+      h("div.lb-line", {}, mover(one.folder, one.trigger), !one.images && h("button.lb-quiet", { type: "button", text: t`Remove`, "aria-label": t`Remove the empty folder ${one.trigger}`, onclick: () => onRemove(one.folder) })), editing);
     droppable(node, one.folder);
     node.rename = () => { renaming = one.folder; swap(); };
     return node;
@@ -62,20 +62,20 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
     movers = [];
     namers = [];
     const total = folders.filter((one) => !one.reg).reduce((sum, one) => sum + one.images * one.repeats, 0);
-    const loose = h("li.lb-con-card.lb-con-pile", {}, head("", "0", "In no folder yet", pile), h("div.lb-line", {}, mover("", "no folder")));
+    const loose = h("li.lb-con-card.lb-con-pile", {}, head("", "0", t`In no folder yet`, pile), h("div.lb-line", {}, mover("", t`no folder`)));
     droppable(loose, "");
     replace(list, loose, ...folders.map((one, at) => card(one, at, total)),
-      h("li.lb-con-total", {}, head("*", "", "All pictures", all), total > 0 && h("span.lb-muted", {}, "T = ", h("b", { text: total.toLocaleString("en") }), " seen per epoch")));
+      h("li.lb-con-total", {}, head("*", "", t`All pictures`, all), total > 0 && h("span.lb-muted", {}, "T = ", h("b", { text: total.toLocaleString("en") }), t` seen per epoch`)));
     if (active) [...list.querySelectorAll("[aria-label]")].find((node) => node.getAttribute("aria-label") === active)?.focus();
     drawPicked();
   }
   function drawPicked() {
     for (const [button, folder, title] of movers) {
       button.hidden = !picked || folder === here; // they lie there already
-      say(button, folder ? `Move ${picked.toLocaleString("en")} here` : `Put ${picked.toLocaleString("en")} here`);
-      button.setAttribute("aria-label", `Move ${plural(picked, "picture")} to ${title}`);
+      say(button, folder ? t`Move ${picked.toLocaleString("en")} here` : t`Put ${picked.toLocaleString("en")} here`);
+      button.setAttribute("aria-label", t`Move ${plural(picked, "picture")} to ${title}`);
     }
-    say(make, picked ? `New folder with ${plural(picked, "picture")}` : "New folder");
+    say(make, picked ? t`New folder with ${plural(picked, "picture")}` : t`New folder`);
   }
 
   return {

@@ -9,8 +9,8 @@ function makeGroups({ server, project, of, onTaken }) {
   const wrong = h("div", { "aria-live": "polite" });
   const list = h("ul.lb-con-groups");
   const all = h("button.lb-button.lb-primary", { type: "button", onclick: () => take(view.groups.map((one) => one.number)) });
-  const away = h("button.lb-quiet", { type: "button", text: "Put the suggestions away", onclick: async () => { await ask(server.lb_concept_forget, { project: project() }).catch(() => {}); clear(); } });
-  const found = h("section.lb-con-found", { hidden: true, "aria-label": "Suggested groups" }, h("div.lb-line", {}, h("h4", { text: "Suggested groups" }), h("span.lb-grow"), away), list, h("div.lb-line", {}, all));
+  const away = h("button.lb-quiet", { type: "button", text: t`Put the suggestions away`, onclick: async () => { await ask(server.lb_concept_forget, { project: project() }).catch(() => {}); clear(); } });
+  const found = h("section.lb-con-found", { hidden: true, "aria-label": t`Suggested groups` }, h("div.lb-line", {}, h("h4", { text: t`Suggested groups` }), h("span.lb-grow"), away), list, h("div.lb-line", {}, all));
   const root = h("div.lb-con-suggest", {}, line, wrong, found);
 
   async function begin() {
@@ -32,7 +32,7 @@ function makeGroups({ server, project, of, onTaken }) {
     } catch (error) { replace(wrong, remark("bad", error.message)); }
   }
   function name(group) {
-    const input = h("input.lb-input", { type: "text", maxlength: "120", spellcheck: "false", value: names.get(group.number) ?? group.name, "aria-label": `Trigger for the group of ${plural(group.count, "picture")}`, oninput: () => names.set(group.number, input.value) });
+    const input = h("input.lb-input", { type: "text", maxlength: "120", spellcheck: "false", value: names.get(group.number) ?? group.name, "aria-label": t`Trigger for the group of ${plural(group.count, "picture")}`, oninput: () => names.set(group.number, input.value) });
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") take([group.number]); });
     return input;
   }
@@ -40,8 +40,8 @@ function makeGroups({ server, project, of, onTaken }) {
   function row(group) {
     return h("li.lb-con-group", {},
       h("div.lb-con-thumbs", {}, ...group.pictures.map(([id, sha]) => h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${sha}`, alt: id, loading: "lazy", decoding: "async" }))),
-      h("p", {}, h("b", { text: plural(group.count, "picture") }), group.tags.length ? `, told by ${group.tags.join(", ")}` : ", by what they look like"),
-      h("div.lb-line", {}, name(group), h("button.lb-button", { type: "button", text: `Take over ${group.count.toLocaleString("en")}`, "aria-label": `Take over ${plural(group.count, "picture")}`, onclick: () => take([group.number]) })));
+      h("p", {}, h("b", { text: plural(group.count, "picture") }), group.tags.length ? t`, told by ${group.tags.join(", ")}` : t`, by what they look like`),
+      h("div.lb-line", {}, name(group), h("button.lb-button", { type: "button", text: t`Take over ${group.count.toLocaleString("en")}`, "aria-label": t`Take over ${plural(group.count, "picture")}`, onclick: () => take([group.number]) })));
   }
   async function take(numbers) {
     const groups = view.groups.filter((one) => numbers.includes(one.number)).map((one) => [one.number, trigger(one)]);
@@ -55,7 +55,7 @@ function makeGroups({ server, project, of, onTaken }) {
   function draw() {
     const { running, done, total, problem, groups } = view;
     line.hidden = !running;
-    say(line, done < total ? `Looking at ${done.toLocaleString("en")} of ${plural(total, "picture")} …` : "Laying together what belongs together …");
+    say(line, done < total ? t`Looking at ${done.toLocaleString("en")} of ${plural(total, "picture")} …` : t`Laying together what belongs together …`);
     button.disabled = running;
     if (problem) replace(wrong, remark("bad", problem));
     found.hidden = !groups?.length;
@@ -63,14 +63,14 @@ function makeGroups({ server, project, of, onTaken }) {
     if (key !== seen) { seen = key; replace(list, ...(groups || []).map(row)); }
     if (groups?.length) {
       all.hidden = groups.length < 2;
-      say(all, `Take over ${plural(groups.reduce((sum, one) => sum + one.count, 0), "picture")} in ${groups.length} groups`);
-      if (groups.length === 1 && total === groups[0].count) replace(wrong, remark("info", "No clear groups: these pictures look like one and the same. Sort them by hand or by the filter."));
+      say(all, t`Take over ${plural(groups.reduce((sum, one) => sum + one.count, 0), "picture")} in ${groups.length} groups`);
+      if (groups.length === 1 && total === groups[0].count) replace(wrong, remark("info", t`No clear groups: these pictures look like one and the same. Sort them by hand or by the filter.`));
     }
   }
   function clear() { view = null; seen = ""; names = new Map(); found.hidden = line.hidden = true; replace(wrong); replace(list); clearTimeout(wait); }
 
   return {
     root, button, read, clear,
-    label() { const { count, words } = of(); button.hidden = count < 2; say(button, `Suggest groups for ${words}`); },
+    label() { const { count, words } = of(); button.hidden = count < 2; say(button, t`Suggest groups for ${words}`); },
   };
 }

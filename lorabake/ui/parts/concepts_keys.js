@@ -1,19 +1,19 @@
 /** The keyboard of "Concepts, styles, outfits": digits send what is selected, others find and undo. */
 function attachConceptKeys({ element, actions }) {
   const LIST = [
-    [["1 … 9"], "move the selected pictures to the folder with that number"],
-    [["0"], "take them out of their folder"],
-    [["G"], "to the gallery: arrow keys, Home, End, Space to select, Shift + arrows for several"],
-    [["Ctrl + A", "Esc"], "select all that are shown; select none"],
-    [["N"], "a new folder"],
-    [["/"], "the filter; Enter there selects what it finds"],
+    [["1 … 9"], t`move the selected pictures to the folder with that number`],
+    [["0"], t`take them out of their folder`],
+    [["G"], t`to the gallery: arrow keys, Home, End, Space to select, Shift + arrows for several`],
+    [["Ctrl + A", "Esc"], t`select all that are shown; select none`],
+    [["N"], t`a new folder`],
+    [["/"], t`the filter; Enter there selects what it finds`],
     [["Ctrl + Z", "Ctrl + Shift + Z"], "undo, redo"],
-    [["?"], "this list"],
+    [["?"], t`this list`],
   ];
-  const dialog = h("dialog.lb-dialog.lb-key-list", { "aria-label": "Keys of Concepts, styles, outfits" },
-    h("h2", { text: "Keys of Concepts, styles, outfits" }),
+  const dialog = h("dialog.lb-dialog.lb-key-list", { "aria-label": t`Keys of Concepts, styles, outfits` },
+    h("h2", { text: t`Keys of Concepts, styles, outfits` }),
     h("dl.lb-keys", {}, ...LIST.flatMap(([keys, what]) => [h("dt", {}, ...keys.flatMap((key, i) => [i ? " " : "", h("kbd", { text: key })])), h("dd", { text: what })])),
-    h("form", { method: "dialog" }, h("button.lb-button", { text: "Close the list" })));
+    h("form", { method: "dialog" }, h("button.lb-button", { text: t`Close the list` })));
   element.append(dialog);
 
   let recent = "";

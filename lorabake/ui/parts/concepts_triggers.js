@@ -12,29 +12,29 @@ function makeTriggers({ server, project, onDone, onRename, onShow }) {
   const example = (one) => h("li", {}, h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${one.sha}`, alt: "", loading: "lazy" }),
     h("p.lb-mono", {}, ...one.gone.flatMap((tag) => [h("s", { text: tag }), " "]), h("b.lb-con-trigger", { text: one.trigger }), one.rest ? `, ${one.rest}` : ""));
   function folder(one) {
-    return h("details.lb-details", {}, h("summary", {}, h("b.lb-con-trigger", { text: one.trigger }), h("span.lb-muted", { text: ` goes in front of ${one.changing.toLocaleString("en")} of ${plural(one.captions, "caption")}` })),
+    return h("details.lb-details", {}, h("summary", {}, h("b.lb-con-trigger", { text: one.trigger }), h("span.lb-muted", { text: t` goes in front of ${one.changing.toLocaleString("en")} of ${plural(one.captions, "caption")}` })),
       h("ul.lb-con-examples", {}, ...one.examples.map(example)));
   }
   function drawPlan(view) {
     const changing = view.folders.filter((one) => one.changing);
-    const text = !view.folders.length ? "There are no folders yet. Sort pictures into one first."
-      : !changing.length ? `Every caption begins with the trigger of its folder: ${view.folders.map((one) => one.trigger).join(", ")}.` : "";
+    const text = !view.folders.length ? t`There are no folders yet. Sort pictures into one first.`
+      : !changing.length ? t`Every caption begins with the trigger of its folder: ${view.folders.map((one) => one.trigger).join(", ")}.` : "";
     replace(plan,
-      subject === "style" && view.folders.length > 0 && remark("info", "A style needs no trigger: without one, all the user needs to do is call the model."),
+      subject === "style" && view.folders.length > 0 && remark("info", t`A style needs no trigger: without one, all the user needs to do is call the model.`),
       text && h("p.lb-muted", { text }),
       ...changing.map(folder),
-      changing.length > 0 && h("button.lb-button", { type: "button", id: "lb-con-write", text: `Write the triggers into ${plural(view.changing, "caption")}`, onclick: () => act(server.lb_concept_write, {}, "Triggers written into") }));
+      changing.length > 0 && h("button.lb-button", { type: "button", id: "lb-con-write", text: t`Write the triggers into ${plural(view.changing, "caption")}`, onclick: () => act(server.lb_concept_write, {}, t`Triggers written into`) }));
   }
   function deed(one) {
-    if (one.id === "bleed.lacking") return h("button.lb-quiet", { type: "button", text: `Add to ${plural(one.count, "caption")}`, onclick: () => act(server.lb_concept_name, { folder: one.folder }, "Tags added to") });
-    if (one.id === "bleed.alike") return h("button.lb-quiet", { type: "button", text: "Show its pictures", onclick: () => onShow(one.folder) });
+    if (one.id === "bleed.lacking") return h("button.lb-quiet", { type: "button", text: t`Add to ${plural(one.count, "caption")}`, onclick: () => act(server.lb_concept_name, { folder: one.folder }, t`Tags added to`) });
+    if (one.id === "bleed.alike") return h("button.lb-quiet", { type: "button", text: t`Show its pictures`, onclick: () => onShow(one.folder) });
     if (one.id === "bleed.untriggered") return null;
-    return h("button.lb-quiet", { type: "button", text: "Rename the trigger", onclick: () => onRename(one.folder) });
+    return h("button.lb-quiet", { type: "button", text: t`Rename the trigger`, onclick: () => onRename(one.folder) });
   }
   function drawBleeds(view) {
     const rest = view.bleeds.filter((one) => one.id !== "bleed.untriggered");
-    replace(warnings, rest.length > 0 && h("h4", { text: "What will bleed" }),
-      ...rest.map((one) => remark("warn", one.text, { extra: [deed(one), h("details.lb-details", {}, h("summary", { text: "Why" }), h("p.lb-muted", { text: one.why }))] })));
+    replace(warnings, rest.length > 0 && h("h4", { text: t`What will bleed` }),
+      ...rest.map((one) => remark("warn", one.text, { extra: [deed(one), h("details.lb-details", {}, h("summary", { text: t`Why` }), h("p.lb-muted", { text: spoken(one.why) }))] })));
   }
   async function read() {
     const asked = project(), mine = (turn += 1);

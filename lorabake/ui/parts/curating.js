@@ -5,46 +5,46 @@ let version = 0, listing = 0, tick = "", mode = "look", reading = Promise.resolv
 let specs = [];
 
 // --- the tools above the gallery -------------------------------------------------------------
-const EXAMPLES = [["smile", "a tag, a caption or a name that contains it"], ["tag:signature OR tag:watermark", "has one of these tags"], ["NOT has:caption", "without a caption"], ["source:generated", "of this source"], ["width:<768 OR height:<768", "small pictures"]];
-const filter = h("input.lb-input.lb-editor-filter", { type: "search", maxlength: "2000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "Filter: tag:signature, width:<768", "aria-label": "Filter the pictures to curate", "aria-describedby": "lb-curating-wrong", oninput: () => { clearTimeout(filter.timer); filter.timer = setTimeout(refilter, 120); } });
-const help = h("button.lb-button.lb-icon", { type: "button", text: "?", "aria-label": "How to filter", "aria-expanded": "false", onclick: () => { examples.hidden = !examples.hidden; help.setAttribute("aria-expanded", String(!examples.hidden)); } });
+const EXAMPLES = [["smile", t`a tag, a caption or a name that contains it`], ["tag:signature OR tag:watermark", t`has one of these tags`], ["NOT has:caption", t`without a caption`], ["source:generated", t`of this source`], ["width:<768 OR height:<768", t`small pictures`]];
+const filter = h("input.lb-input.lb-editor-filter", { type: "search", maxlength: "2000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: t`Filter: tag:signature, width:<768`, "aria-label": t`Filter the pictures to curate`, "aria-describedby": "lb-curating-wrong", oninput: () => { clearTimeout(filter.timer); filter.timer = setTimeout(refilter, 120); } });
+const help = h("button.lb-button.lb-icon", { type: "button", text: "?", "aria-label": t`How to filter`, "aria-expanded": "false", onclick: () => { examples.hidden = !examples.hidden; help.setAttribute("aria-expanded", String(!examples.hidden)); } });
 const examples = h("div.lb-examples", { hidden: true }, ...EXAMPLES.map(([text, what]) => h("button", { type: "button", onclick: () => { filter.value = text; refilter(); filter.focus(); } }, h("code", { text }), h("span", { text: what }))));
 const wrong = h("p.lb-error.lb-filter-wrong", { id: "lb-curating-wrong", hidden: true });
-const large = h("input.lb-range.lb-thumb-size", { type: "range", min: "88", max: "256", step: "8", value: String(recall("curating-thumbs", 128)), "aria-label": "Size of the small pictures", title: "Size of the small pictures", oninput: () => { remember("curating-thumbs", Number(large.value)); makeGallery(); } });
+const large = h("input.lb-range.lb-thumb-size", { type: "range", min: "88", max: "256", step: "8", value: String(recall("curating-thumbs", 128)), "aria-label": t`Size of the small pictures`, title: t`Size of the small pictures`, oninput: () => { remember("curating-thumbs", Number(large.value)); makeGallery(); } });
 const past = makePast({ server, project: () => project, before: () => cropper.flush(), inTurn: (work) => inTurn(work), after: async () => { await readAll(); cropper.refresh(); told(); } });
 const { tellNews } = past;
 const count = h("span.lb-muted.lb-editor-count", { role: "status" });
-const every = h("button.lb-quiet", { type: "button", text: "All", "aria-label": "Select all that are shown", hidden: true, onclick: () => selection.all() });
-const none = h("button.lb-quiet", { type: "button", text: "None", "aria-label": "Select none", hidden: true, onclick: () => unselect() });
-const pick = h("button.lb-quiet", { type: "button", text: "Select", "aria-pressed": "false", title: "A tap or click adds a picture to the selection, as Ctrl and a click do", onclick: () => { picking = !picking; drawCount(); } });
+const every = h("button.lb-quiet", { type: "button", text: t`All`, "aria-label": t`Select all that are shown`, hidden: true, onclick: () => selection.all() });
+const none = h("button.lb-quiet", { type: "button", text: t`None`, "aria-label": t`Select none`, hidden: true, onclick: () => unselect() });
+const pick = h("button.lb-quiet", { type: "button", text: t`Select`, "aria-pressed": "false", title: t`A tap or click adds a picture to the selection, as Ctrl and a click do`, onclick: () => { picking = !picking; drawCount(); } });
 const progress = h("p.lb-muted.lb-curate-progress", { hidden: true });
 const unreadable = h("div");
 const flags = makeFlags({ onChange: () => redrawRows() });
 const missing = makeMissing();
-const more = h("div.lb-curate-more", { hidden: true }, h("div.lb-line", {}, h("h4", { text: "Show only pictures with" }), flags.free), flags.sliders, h("h4", { text: "When to flag a picture" }), flags.form);
-const limits = h("button.lb-button", { type: "button", text: "Limits", title: "Show only pictures of some size, sharpness, brightness; and say when one is flagged", "aria-expanded": "false", onclick: () => { more.hidden = !more.hidden; limits.setAttribute("aria-expanded", String(!more.hidden)); limits.setAttribute("aria-pressed", String(!more.hidden)); } });
+const more = h("div.lb-curate-more", { hidden: true }, h("div.lb-line", {}, h("h4", { text: t`Show only pictures with` }), flags.free), flags.sliders, h("h4", { text: t`When to flag a picture` }), flags.form);
+const limits = h("button.lb-button", { type: "button", text: t`Limits`, title: t`Show only pictures of some size, sharpness, brightness; and say when one is flagged`, "aria-expanded": "false", onclick: () => { more.hidden = !more.hidden; limits.setAttribute("aria-expanded", String(!more.hidden)); limits.setAttribute("aria-pressed", String(!more.hidden)); } });
 
 // --- one picture -------------------------------------------------------------------------------------
 const stage = makeStage();
 const cropper = makeCropper({ server, stage, onCut: (answer, sentence) => cutOut(answer, sentence), onBoxes: (id, number) => { const row = byId.get(id); if (row) { row.boxes = number; gallery.refresh(); flags.set(kinds, rows, { figures: false }); } past.read(); }, onWrong: (error) => tellNews("bad", error.message) });
 const eraser = makeEraser({ server, stage, onDone: (answer, sentence) => { mend(answer.id); changedPictures(answer, sentence); }, onWrong: (error) => tellNews("bad", error.message) });
-const modes = h("div.lb-switch", { role: "group", "aria-label": "What to do with the picture" }, ...[["look", "Look", "Esc"], ["cut", "Cut", "C"], ["erase", "Paint over", "E"]].map(([value, text, key]) => h("button.lb-quiet", { type: "button", text, title: `${text} (${key})`, "data-mode": value, onclick: () => setMode(value) })));
+const modes = h("div.lb-switch", { role: "group", "aria-label": t`What to do with the picture` }, ...[["look", t`Look`, "Esc"], ["cut", t`Cut`, "C"], ["erase", t`Paint over`, "E"]].map(([value, text, key]) => h("button.lb-quiet", { type: "button", text, title: `${text} (${key})`, "data-mode": value, onclick: () => setMode(value) })));
 const name = h("b"), place = h("span.lb-muted");
 const about = makeAbout({ onFix: (next, begin) => setMode(next, begin) });
-const previous = h("button.lb-button", { type: "button", text: "←", "aria-label": "Previous picture", title: "Previous (←)", onclick: () => walk(-1) });
-const following = h("button.lb-button", { type: "button", text: "→", "aria-label": "Next picture", title: "Next (→)", onclick: () => walk(1) });
+const previous = h("button.lb-button", { type: "button", text: "←", "aria-label": t`Previous picture`, title: t`Previous (←)`, onclick: () => walk(-1) });
+const following = h("button.lb-button", { type: "button", text: "→", "aria-label": t`Next picture`, title: t`Next (→)`, onclick: () => walk(1) });
 const keepButton = h("button.lb-button.lb-keep", { type: "button", onclick: () => keep() });
 const binButton = h("button.lb-button.lb-danger", { type: "button", onclick: () => bin() });
 const starButton = h("button.lb-button.lb-star", { type: "button", onclick: () => star() });
 const deeds = h("div.lb-line.lb-curate-deeds", {}, previous, keepButton, binButton, starButton, following);
 const several = h("p.lb-curate-several", { hidden: true });
 const one = h("div.lb-curate-one", {}, h("div.lb-line.lb-curate-head", {}, h("div.lb-name", {}, name, place), h("span.lb-grow"), modes), stage.element, deeds, past.news, several, about.element, cropper.panel, eraser.panel);
-const hint = h("p.lb-muted.lb-hint", { text: "Choose a picture to look at it closely." });
+const hint = h("p.lb-muted.lb-hint", { text: t`Choose a picture to look at it closely.` });
 
 let view = h("div");
-const nothing = h("div.lb-none", { hidden: true }, h("p", { text: "No picture is like that." }), h("button.lb-button", { type: "button", text: "Show all pictures", onclick: () => { filter.value = ""; flags.clear(); refilter(); } }));
+const nothing = h("div.lb-none", { hidden: true }, h("p", { text: t`No picture is like that.` }), h("button.lb-button", { type: "button", text: t`Show all pictures`, onclick: () => { filter.value = ""; flags.clear(); refilter(); } }));
 const left = h("div.lb-editor-left.lb-curate-left", {}, h("div.lb-curate-status", {}, count, pick, every, none, progress), view, nothing);
-const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: "This project has no pictures yet." }), h("button.lb-button", { type: "button", text: "Add pictures", onclick: () => go("project") }));
+const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: t`This project has no pictures yet.` }), h("button.lb-button", { type: "button", text: t`Add pictures`, onclick: () => go("project") }));
 const main = h("div.lb-curating", { hidden: true },
   missing.element,
   h("div.lb-editor-tools", {}, h("div.lb-editor-search", {}, filter, help), flags.sort, flags.reverse, limits, large, past.buttons),
@@ -61,9 +61,9 @@ function makeGallery() {
   view.replaceWith(fresh);
   view = fresh;
   gallery = makeGrid(fresh, {
-    label: "Pictures to curate", multiple: true, smallest: Number(large.value),
+    label: t`Pictures to curate`, multiple: true, smallest: Number(large.value),
     draw(cell, row) {
-      cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag"), h("span.lb-cell-star", { text: "★", "aria-label": "starred" }), h("span.lb-cell-kept", { text: "✓", "aria-label": "kept" }), h("span.lb-picked", { text: "✓", "aria-hidden": "true" }));
+      cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag"), h("span.lb-cell-star", { text: "★", "aria-label": t`starred` }), h("span.lb-cell-kept", { text: "✓", "aria-label": t`kept` }), h("span.lb-picked", { text: "✓", "aria-hidden": "true" }));
     },
     mark(cell, row) {
       const [, flag, starred, kept, picked] = cell.children, titles = flags.titles(row);
@@ -104,8 +104,8 @@ function unselect() {
 }
 function drawCount() {
   const picked = selection.size;
-  const there = shownRows.length === rows.length ? plural(rows.length, "picture") : `${shownRows.length.toLocaleString("en")} of ${plural(rows.length, "picture")}`;
-  say(count, picked > 1 ? `${there} · ${picked.toLocaleString("en")} selected` : there);
+  const there = shownRows.length === rows.length ? plural(rows.length, "picture") : t`${shownRows.length.toLocaleString("en")} of ${plural(rows.length, "picture")}`;
+  say(count, picked > 1 ? t`${there} · ${picked.toLocaleString("en")} selected` : there);
   pick.setAttribute("aria-pressed", String(picking));
   every.hidden = none.hidden = !(picking || picked > 1);
 }
@@ -114,17 +114,17 @@ function drawCount() {
 function drawDeeds() {
   const chosen = picked(), n = chosen.length, many = n > 1;
   const kept = n > 0 && chosen.every((row) => row.kept), starred = n > 0 && chosen.every((row) => row.star);
-  say(keepButton, kept ? (many ? `Kept ${n}` : "✓ Kept") : many ? `Keep ${n}` : "Keep");
+  say(keepButton, kept ? (many ? t`Kept ${n}` : t`✓ Kept`) : many ? t`Keep ${n}` : t`Keep`);
   keepButton.setAttribute("aria-pressed", String(kept));
-  keepButton.title = kept ? "Look at it again: takes the mark away (K)" : "It is good: no more flags on it (K)";
-  say(binButton, many ? `Move ${n} to the bin` : "To the bin");
-  binButton.title = "Out of the data set; undo brings it back (X)";
-  say(starButton, starred ? "★ Starred" : "☆ Star");
+  keepButton.title = kept ? t`Look at it again: takes the mark away (K)` : t`It is good: no more flags on it (K)`;
+  say(binButton, many ? t`Move ${n} to the bin` : t`To the bin`);
+  binButton.title = t`Out of the data set; undo brings it back (X)`;
+  say(starButton, starred ? t`★ Starred` : t`☆ Star`);
   starButton.setAttribute("aria-pressed", String(starred));
-  starButton.title = "One of the best (S)";
+  starButton.title = t`One of the best (S)`;
   for (const button of [keepButton, binButton, starButton]) button.disabled = !n;
   several.hidden = !many;
-  if (many) say(several, `${plural(n, "picture")} selected: Keep, bin and star are for all of them.`);
+  if (many) say(several, t`${plural(n, "picture")} selected: Keep, bin and star are for all of them.`);
 }
 const picked = () => (selection.size > 1 ? selection.ids.map((id) => byId.get(id)).filter(Boolean) : byId.has(current) ? [byId.get(current)] : []);
 const indexOf = (id) => shownRows.findIndex((row) => row.id === id);
@@ -145,7 +145,7 @@ function choose(id, { bring = true } = {}) {
   remember(`curating:${project}`, id);
   say(name, row.name);
   const at = indexOf(id);
-  say(place, `${row.folder}${at >= 0 ? ` · ${(at + 1).toLocaleString("en")} of ${shownRows.length.toLocaleString("en")}` : ""}`);
+  say(place, `${row.folder}${at >= 0 ? t` · ${(at + 1).toLocaleString("en")} of ${shownRows.length.toLocaleString("en")}` : ""}`);
   if (other) { found = null; about.draw(row, found); }
   clearTimeout(choose.timer);
   choose.timer = setTimeout(() => lookAt(row), other ? 90 : 0); // a held arrow key: only where it stops
@@ -222,7 +222,7 @@ function decide(deed) {
   const where = project;
   inTurn(async () => {
     const answer = await ask(server.lb_curate_deed, { project: where, ids, do: deed }).finally(() => pending.delete(order));
-    const words = { bin: "moved to the bin", keep: "kept", unkeep: "to be looked at again", star: "starred", unstar: "no longer starred" }[deed];
+    const words = { bin: t`moved to the bin`, keep: t`kept`, unkeep: t`to be looked at again`, star: t`starred`, unstar: t`no longer starred` }[deed];
     tellNews("ok", `${what} ${words}.`, { undoing: answer.changed > 0, skipped: answer.skipped });
     past.read();
     if (deed !== "bin") return;
@@ -246,7 +246,7 @@ function cutOut(answer, sentence) {
 let wanted = null;
 function mend(id) { wanted = id; }
 function changedPictures(answer, sentence) {
-  tellNews("ok", sentence, { undoing: answer.changed > 0, skipped: answer.skipped });
+  tellNews("ok", spoken(sentence), { undoing: answer.changed > 0, skipped: answer.skipped });
   inTurn(readAll);
   told();
 }
@@ -283,7 +283,7 @@ function redrawRows({ keep: stay = false } = {}) {
   gallery.activate(indexOf(current), { bring: !stay });
   drawCount();
   const row = byId.get(current);
-  if (row) { const at = indexOf(current); say(place, `${row.folder}${at >= 0 ? ` · ${(at + 1).toLocaleString("en")} of ${shownRows.length.toLocaleString("en")}` : ""}`); }
+  if (row) { const at = indexOf(current); say(place, `${row.folder}${at >= 0 ? t` · ${(at + 1).toLocaleString("en")} of ${shownRows.length.toLocaleString("en")}` : ""}`); }
 }
 
 function mistake(sentence, position) {
@@ -378,9 +378,9 @@ async function measure() {
   const answer = await ask(server.lb_curate_measuring, { project }).catch(() => null);
   if (!answer) return;
   progress.hidden = !answer.running && !answer.problem;
-  sayFigures(progress, answer.running ? `Measuring ${answer.done.toLocaleString("en")} of ${answer.total.toLocaleString("en")} …` : answer.problem);
+  sayFigures(progress, answer.running ? t`Measuring ${answer.done.toLocaleString("en")} of ${answer.total.toLocaleString("en")} …` : spoken(answer.problem));
   measure.running = answer.running;
-  replace(unreadable, answer.unreadable_count > 0 && remark("warn", `${plural(answer.unreadable_count, "picture")} could not be measured.`, { extra: [h("details.lb-details", {}, h("summary", { text: "Which" }), ...answer.unreadable.map(([id, why]) => h("p", { text: `${id}: ${why}` })))] }));
+  replace(unreadable, answer.unreadable_count > 0 && remark("warn", t`${plural(answer.unreadable_count, "picture")} could not be measured.`, { extra: [h("details.lb-details", {}, h("summary", { text: t`Which` }), ...answer.unreadable.map(([id, why]) => h("p", { text: `${id}: ${spoken(why)}` })))] }));
   const now = JSON.stringify(answer.tick);
   if (now !== tick) { tick = now; inTurn(readAll); }
 }

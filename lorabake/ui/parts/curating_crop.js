@@ -6,24 +6,24 @@
  */
 function makeCropper({ server, stage, onCut, onBoxes, onWrong }) {
   const LEAST = 16, GRIP = 9;
-  const PADS = [["", "No, stays inside"], ["edge", "Yes, its edge goes on"], ["#ffffff", "Yes, with white"], ["#000000", "Yes, with black"]];
+  const PADS = [["", t`No, stays inside`], ["edge", t`Yes, its edge goes on`], ["#ffffff", t`Yes, with white`], ["#000000", t`Yes, with black`]];
   let project = "", row = null, boxes = [], active = -1, suggested = [], bars = null, drag = null;
   let turn = 0, waiting = 0, unsaved = false, busy = false, saving = Promise.resolve();
 
   // --- what stands under the picture -----------------------------------------------------------
-  const shape = h("select.lb-select", { "aria-label": "Shape of the boxes", onchange: () => { remember("curating-shape", shape.value); if (active >= 0) snapped(active); } });
-  const pad = h("select.lb-select", { "aria-label": "Whether a box may reach beyond the picture", onchange: () => { if (active < 0) return; boxes[active] = within({ ...boxes[active], pad: pad.value }); changed(); } }, ...PADS.map(([value, text]) => h("option", { value, text })));
+  const shape = h("select.lb-select", { "aria-label": t`Shape of the boxes`, onchange: () => { remember("curating-shape", shape.value); if (active >= 0) snapped(active); } });
+  const pad = h("select.lb-select", { "aria-label": t`Whether a box may reach beyond the picture`, onchange: () => { if (active < 0) return; boxes[active] = within({ ...boxes[active], pad: pad.value }); changed(); } }, ...PADS.map(([value, text]) => h("option", { value, text })));
   const takeSuggested = h("button.lb-button", { type: "button", hidden: true, onclick: () => take(suggested) });
-  const takeBars = h("button.lb-button", { type: "button", hidden: true, text: "Cut the bars off", title: "One box without the flat bars", onclick: () => take([bars]) });
+  const takeBars = h("button.lb-button", { type: "button", hidden: true, text: t`Cut the bars off`, title: t`One box without the flat bars`, onclick: () => take([bars]) });
   const list = h("ol.lb-boxes");
   const hint = h("p.lb-muted.lb-curate-hint");
   const keep = h("input", { type: "checkbox", checked: recall("curating-keep", false), onchange: () => remember("curating-keep", keep.checked) });
   const single = h("input", { type: "checkbox", checked: true });
   const go = h("button.lb-button.lb-primary", { type: "button", onclick: cut });
   const panel = h("div.lb-curate-tool", { hidden: true },
-    h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: "Shape" }), shape), h("label.lb-field", {}, h("span", { text: "Beyond the picture?" }), pad), takeSuggested, takeBars),
+    h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: t`Shape` }), shape), h("label.lb-field", {}, h("span", { text: t`Beyond the picture?` }), pad), takeSuggested, takeBars),
     hint, list,
-    h("div.lb-line", {}, h("label.lb-check", {}, keep, h("span", { text: "Leave the original in the folder, too" })), h("label.lb-check", {}, single, h("span", { text: "Without the tag multiple views" })), h("span.lb-grow"), go));
+    h("div.lb-line", {}, h("label.lb-check", {}, keep, h("span", { text: t`Leave the original in the folder, too` })), h("label.lb-check", {}, single, h("span", { text: t`Without the tag multiple views` })), h("span.lb-grow"), go));
 
   // --- boxes ------------------------------------------------------------------------------------
   const same = (a, b) => ["left", "top", "width", "height", "rotate", "pad"].every((key) => a[key] === b[key]);
@@ -108,7 +108,7 @@ function makeCropper({ server, stage, onCut, onBoxes, onWrong }) {
 
   function shapes(sizes) {
     const wanted = shape.value || recall("curating-shape", "nearest");
-    replace(shape, h("option", { value: "", text: "Free" }), h("option", { value: "nearest", text: "Nearest of the recipe" }),
+    replace(shape, h("option", { value: "", text: t`Free` }), h("option", { value: "nearest", text: t`Nearest of the recipe` }),
       ...sizes.map(([w, g]) => h("option", { value: `${w}x${g}`, text: `${w} × ${g}` })));
     shape.value = [...shape.options].some((option) => option.value === wanted) ? wanted : "nearest";
   }
@@ -121,7 +121,7 @@ function makeCropper({ server, stage, onCut, onBoxes, onWrong }) {
     try { // while this is asked, another picture may have been chosen
       await flush();
       const answer = await ask(server.lb_curate_cut, wanted);
-      onCut(answer, `${plural(answer.cuts, "picture")} cut out of ${name}. ${wanted.keep ? "The original stays beside." : "The original is put away; undo brings it back."}`);
+      onCut(answer, t`${plural(answer.cuts, "picture")} cut out of ${name}. ${wanted.keep ? t`The original stays beside.` : t`The original is put away; undo brings it back.`}`);
     } catch (error) { onWrong(error); } finally { busy = false; draw(); }
   }
 
@@ -163,23 +163,23 @@ function makeCropper({ server, stage, onCut, onBoxes, onWrong }) {
     pad.value = box ? box.pad : "";
     const left = suggested.filter((one) => !boxes.some((other) => same(one, other)));
     takeSuggested.hidden = !left.length;
-    say(takeSuggested, `Take ${plural(left.length, "suggested box", "suggested boxes")}`);
+    say(takeSuggested, t`Take ${plural(left.length, "suggested box", "suggested boxes")}`);
     takeBars.hidden = !bars || boxes.some((one) => same(one, bars));
-    say(hint, boxes.length ? "Drag a box or its corners; arrow keys move it by one pixel, with Alt they resize it, with Shift by ten. R turns, Del removes, B goes to the next."
-      : suggested.length ? "Several views seem to be in it (dashed). Take the suggested boxes, or draw your own: one or more." : "Draw a box over the part you want: one or more. Nothing changes until you cut.");
+    say(hint, boxes.length ? t`Drag a box or its corners; arrow keys move it by one pixel, with Alt they resize it, with Shift by ten. R turns, Del removes, B goes to the next.`
+      : suggested.length ? t`Several views seem to be in it (dashed). Take the suggested boxes, or draw your own: one or more.` : t`Draw a box over the part you want: one or more. Nothing changes until you cut.`);
     replace(list, ...boxes.map((one, index) => h(`li${index === active ? ".lb-on" : ""}`, {},
       h("button.lb-box-name", { type: "button", "aria-pressed": String(index === active), onclick: () => { active = index; draw(); stage.node.focus({ preventScroll: true }); } }, h("b", { text: `${index + 1}` }), h("span", { text: size(one).join(" × ") + " px" }), h("span.lb-muted", { text: said(one) })),
-      h("button.lb-quiet", { type: "button", text: "⟳", "aria-label": `Turn box ${index + 1} by 90°`, title: "Turn the result by 90° (R)", onclick: () => rotate(index) }),
-      h("button.lb-quiet", { type: "button", text: "✕", "aria-label": `Remove box ${index + 1}`, title: "Remove the box (Del)", onclick: () => remove(index) }))));
+      h("button.lb-quiet", { type: "button", text: "⟳", "aria-label": t`Turn box ${index + 1} by 90°`, title: t`Turn the result by 90° (R)`, onclick: () => rotate(index) }),
+      h("button.lb-quiet", { type: "button", text: "✕", "aria-label": t`Remove box ${index + 1}`, title: t`Remove the box (Del)`, onclick: () => remove(index) }))));
     go.disabled = busy || !boxes.length;
-    say(go, busy ? "Cutting…" : boxes.length ? `Cut out ${plural(boxes.length, "picture")}` : "Cut out");
+    say(go, busy ? t`Cutting…` : boxes.length ? t`Cut out ${plural(boxes.length, "picture")}` : t`Cut out`);
   }
 
   /** What the recipe makes of a box. */
   function said(box) {
     if (!box.room) return box.of ? "" : "…";
     const { bucket, enlarged } = box.room;
-    return `trained at ${bucket.join(" × ")}${enlarged > 1.005 ? `, enlarged ${enlarged.toFixed(2)} times` : enlarged < 0.995 ? `, made smaller to ${Math.round(enlarged * 100)} %` : ", as it is"}`;
+    return t`trained at ${bucket.join(" × ")}${enlarged > 1.005 ? t`, enlarged ${enlarged.toFixed(2)} times` : enlarged < 0.995 ? t`, made smaller to ${Math.round(enlarged * 100)} %` : t`, as it is`}`;
   }
 
   const rotate = (index) => { boxes[index] = within({ ...boxes[index], rotate: (boxes[index].rotate + 90) % 360 }); active = index; changed(); if (shape.value) snapped(index); };

@@ -5,20 +5,20 @@
 function makeEraser({ server, stage, onDone, onWrong }) {
   let project = "", row = null, marks = [], doing = null, pointer = null, result = null, turn = 0, waiting = 0, busy = false;
 
-  const kind = h("div.lb-switch", { role: "group", "aria-label": "Mark with" }, ...[["brush", "Brush"], ["box", "Box"]].map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-kind": value, onclick: () => setKind(value) })));
-  const radius = h("input.lb-range", { type: "range", min: "2", max: "120", value: recall("curating-brush", 18), "aria-label": "Size of the brush", oninput: () => { say(radiusText, `${radius.value * 2} px`); remember("curating-brush", Number(radius.value)); draw(); } });
+  const kind = h("div.lb-switch", { role: "group", "aria-label": t`Mark with` }, ...[["brush", t`Brush`], ["box", t`Box`]].map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-kind": value, onclick: () => setKind(value) })));
+  const radius = h("input.lb-range", { type: "range", min: "2", max: "120", value: recall("curating-brush", 18), "aria-label": t`Size of the brush`, oninput: () => { say(radiusText, `${radius.value * 2} px`); remember("curating-brush", Number(radius.value)); draw(); } });
   const radiusText = h("span.lb-mono", { text: `${radius.value * 2} px` });
-  const brush = h("label.lb-field", {}, h("span", { text: "Size of the brush" }), h("div.lb-line", {}, radius, radiusText));
-  const method = h("select.lb-select", { "aria-label": "How to paint over", onchange: () => { remember("curating-method", method.value); changed(); } });
-  const back = h("button.lb-button", { type: "button", text: "Take the last mark back", onclick: () => { marks.pop(); changed(); } });
-  const clear = h("button.lb-quiet", { type: "button", text: "No marks", onclick: () => { marks = []; changed(); } });
-  const look = h("button.lb-button", { type: "button", text: "Show the result", onclick: () => compute() });
-  const divider = h("input.lb-range.lb-divider", { type: "range", min: "0", max: "100", value: "100", "aria-label": "How much of the result is shown", oninput: () => { if (result) stage.paint(result, { shown: divider.value / 100 }); } });
-  const compare = h("label.lb-compare", { hidden: true }, h("span", { text: "Before" }), divider, h("span", { text: "After" }));
+  const brush = h("label.lb-field", {}, h("span", { text: t`Size of the brush` }), h("div.lb-line", {}, radius, radiusText));
+  const method = h("select.lb-select", { "aria-label": t`How to paint over`, onchange: () => { remember("curating-method", method.value); changed(); } });
+  const back = h("button.lb-button", { type: "button", text: t`Take the last mark back`, onclick: () => { marks.pop(); changed(); } });
+  const clear = h("button.lb-quiet", { type: "button", text: t`No marks`, onclick: () => { marks = []; changed(); } });
+  const look = h("button.lb-button", { type: "button", text: t`Show the result`, onclick: () => compute() });
+  const divider = h("input.lb-range.lb-divider", { type: "range", min: "0", max: "100", value: "100", "aria-label": t`How much of the result is shown`, oninput: () => { if (result) stage.paint(result, { shown: divider.value / 100 }); } });
+  const compare = h("label.lb-compare", { hidden: true }, h("span", { text: t`Before` }), divider, h("span", { text: t`After` }));
   const hint = h("p.lb-muted.lb-curate-hint", { role: "status" });
-  const apply = h("button.lb-button.lb-primary", { type: "button", text: "Paint it over", onclick: erase });
+  const apply = h("button.lb-button.lb-primary", { type: "button", text: t`Paint it over`, onclick: erase });
   const panel = h("div.lb-curate-tool", { hidden: true },
-    h("div.lb-line.lb-end", {}, kind, brush, h("label.lb-field", {}, h("span", { text: "How" }), method)),
+    h("div.lb-line.lb-end", {}, kind, brush, h("label.lb-field", {}, h("span", { text: t`How` }), method)),
     hint, compare,
     h("div.lb-line", {}, back, clear, look, h("span.lb-grow"), apply));
   let what = recall("curating-mark", "brush") === "box" ? "box" : "brush";
@@ -64,7 +64,7 @@ function makeEraser({ server, stage, onDone, onWrong }) {
       const answer = await ask(server.lb_curate_erase, sent());
       marks = [];
       changed();
-      onDone(answer, `Painted over ${name}. The original is put away; undo brings it back.`);
+      onDone(answer, t`Painted over ${name}. The original is put away; undo brings it back.`);
     } catch (error) { onWrong(error); } finally { busy = false; drawPanel(); }
   }
 
@@ -99,7 +99,7 @@ function makeEraser({ server, stage, onDone, onWrong }) {
     look.disabled = !marks.length || busy || Boolean(result);
     apply.disabled = !marks.length || busy;
     compare.hidden = !result;
-    say(hint, busy ? "Painting…" : result ? "This is how it will look. Slide to compare, mark more, or take it." : marks.length ? "Marked. Look at the result, or mark more." : "Paint over the signature or the watermark; a little more than it covers. Ctrl and the wheel zoom, Space moves the picture.");
+    say(hint, busy ? t`Painting…` : result ? t`This is how it will look. Slide to compare, mark more, or take it.` : marks.length ? t`Marked. Look at the result, or mark more.` : t`Paint over the signature or the watermark; a little more than it covers. Ctrl and the wheel zoom, Space moves the picture.`);
   }
 
   const tool = {
@@ -135,9 +135,9 @@ function makeEraser({ server, stage, onDone, onWrong }) {
     try {
       const answer = await ask(server.lb_curate_erasers, {});
       const wanted = method.value || recall("curating-method", "telea");
-      replace(method, ...answer.methods.map(([value, text]) => h("option", { value, text })));
+      replace(method, ...answer.methods.map(([value, text]) => h("option", { value, text: spoken(text) })));
       method.value = [...method.options].some((option) => option.value === wanted) ? wanted : "telea";
-      method.title = `Inpainting models for spandrel (.pth, .safetensors) belong into ${answer.folder}`;
+      method.title = t`Inpainting models for spandrel (.pth, .safetensors) belong into ${answer.folder}`;
     } catch (error) { onWrong(error); }
   }
 

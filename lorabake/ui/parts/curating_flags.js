@@ -3,15 +3,15 @@
  * onChange(): another choice. The expression of the filter box is the server's; this is what is left.
  */
 function makeFlags({ onChange }) {
-  const LOOKS = [["", "All"], ["flagged", "To look at"], ["open", "Not decided"], ["kept", "Kept"], ["star", "★ Starred"], ["cuts", "With boxes"]];
+  const LOOKS = [["", t`All`], ["flagged", t`To look at`], ["open", t`Not decided`], ["kept", t`Kept`], ["star", t`★ Starred`], ["cuts", t`With boxes`]];
   const FIGURES = [
-    ["mp", "Size", (row) => (row.width * row.height) / 1e6, (v) => `${v.toFixed(2)} MP`],
-    ["enlarged", "Enlarged for its bucket", (row) => row.enlarged, (v) => `${v.toFixed(2)} ×`],
-    ["blur", "Width of edges (blur)", (row) => row.blur, (v) => `${v.toFixed(2)} px`],
-    ["brightness", "Brightness", (row) => row.brightness, (v) => `${Math.round(v * 100)} %`],
-    ["contrast", "Contrast", (row) => row.contrast, (v) => `${Math.round(v * 100)} %`],
+    ["mp", t`Size`, (row) => (row.width * row.height) / 1e6, (v) => `${v.toFixed(2)} MP`],
+    ["enlarged", t`Enlarged for its bucket`, (row) => row.enlarged, (v) => `${v.toFixed(2)} ×`],
+    ["blur", t`Width of edges (blur)`, (row) => row.blur, (v) => `${v.toFixed(2)} px`],
+    ["brightness", t`Brightness`, (row) => row.brightness, (v) => `${Math.round(v * 100)} %`],
+    ["contrast", t`Contrast`, (row) => row.contrast, (v) => `${Math.round(v * 100)} %`],
   ];
-  const SORTS = [["", "By folder"], ["worst", "Most flags first"], ["name", "By name"], ["size", "Largest first"], ["enlarged", "Too small first"], ["blur", "Most blurred first"], ["brightness", "Brightest first"], ["contrast", "Most contrast first"], ["saturation", "Most colourful first"], ["star", "Starred first"]];
+  const SORTS = [["", t`By folder`], ["worst", t`Most flags first`], ["name", t`By name`], ["size", t`Largest first`], ["enlarged", t`Too small first`], ["blur", t`Most blurred first`], ["brightness", t`Brightest first`], ["contrast", t`Most contrast first`], ["saturation", t`Most colourful first`], ["star", t`Starred first`]];
   const bits = (value) => { let n = 0; for (let rest = value; rest; rest &= rest - 1) n += 1; return n; };
   const ORDER = {
     worst: (row) => -bits(row.flags), name: (row) => row.name.toLowerCase(), size: (row) => -row.width * row.height, enlarged: (row) => -row.enlarged,
@@ -19,12 +19,12 @@ function makeFlags({ onChange }) {
   };
   let kinds = [], rows = [], look = "", kind = -1, limits = {};
 
-  const chips = h("div.lb-curate-chips", { role: "group", "aria-label": "Show" });
-  const sort = h("select.lb-select", { "aria-label": "Order of the gallery", onchange: () => { remember("curating-sort", sort.value); onChange(); } }, ...SORTS.map(([value, text]) => h("option", { value, text })));
+  const chips = h("div.lb-curate-chips", { role: "group", "aria-label": t`Show` });
+  const sort = h("select.lb-select", { "aria-label": t`Order of the gallery`, onchange: () => { remember("curating-sort", sort.value); onChange(); } }, ...SORTS.map(([value, text]) => h("option", { value, text })));
   sort.value = SORTS.some(([value]) => value === recall("curating-sort")) ? recall("curating-sort") : "";
-  const reverse = h("button.lb-button.lb-icon", { type: "button", text: "⇅", "aria-label": "The other way round", title: "The other way round", "aria-pressed": "false", onclick: () => { reverse.setAttribute("aria-pressed", String(reverse.getAttribute("aria-pressed") !== "true")); onChange(); } });
+  const reverse = h("button.lb-button.lb-icon", { type: "button", text: "⇅", "aria-label": t`The other way round`, title: t`The other way round`, "aria-pressed": "false", onclick: () => { reverse.setAttribute("aria-pressed", String(reverse.getAttribute("aria-pressed") !== "true")); onChange(); } });
   const sliders = h("div.lb-curate-figures");
-  const free = h("button.lb-quiet", { type: "button", text: "No limits", onclick: () => { limits = {}; drawFigures(); onChange(); } });
+  const free = h("button.lb-quiet", { type: "button", text: t`No limits`, onclick: () => { limits = {}; drawFigures(); onChange(); } });
   const form = h("div.lb-curate-form");
 
   const is = {
@@ -42,7 +42,7 @@ function makeFlags({ onChange }) {
         .map(([value, text, count]) => chip(text, count, look === value && kind < 0, () => { look = value; kind = -1; draw(); onChange(); })),
       h("i.lb-chip-gap"),
       ...kinds.map(([, title], index) => [title, index, rows.reduce((n, row) => n + ((row.flags >> index) & 1), 0)]).filter(([, index, count]) => count || index === kind)
-        .map(([title, index, count]) => chip(title, count, kind === index, () => { kind = kind === index ? -1 : index; look = ""; draw(); onChange(); })));
+        .map(([title, index, count]) => chip(spoken(title), count, kind === index, () => { kind = kind === index ? -1 : index; look = ""; draw(); onChange(); })));
     chips.children[focused]?.focus?.();
   }
 
@@ -54,7 +54,7 @@ function makeFlags({ onChange }) {
       if (high - low < 1e-6) return null;
       const set = limits[key] || [low, high];
       const text = h("span.lb-mono");
-      const told = () => { const [a, b] = limits[key] || [low, high]; say(text, `${shownAs(a)} to ${shownAs(b)}`); };
+      const told = () => { const [a, b] = limits[key] || [low, high]; say(text, t`${shownAs(a)} to ${shownAs(b)}`); };
       const slider = (at, label) => h("input.lb-range", { type: "range", min: "0", max: "1000", value: String(Math.round(((set[at] - low) / (high - low)) * 1000)), "aria-label": `${title}, ${label}`, oninput: (event) => {
         const next = limits[key] ? [...limits[key]] : [low, high], to = event.target.value === "0" ? low : event.target.value === "1000" ? high : low + (high - low) * (event.target.value / 1000);
         next[at] = at ? Math.max(to, next[0]) : Math.min(to, next[1]);
@@ -65,7 +65,7 @@ function makeFlags({ onChange }) {
         slider.timer = setTimeout(onChange, 60);
       } });
       told();
-      return h("div.lb-curate-figure", {}, h("div.lb-line", {}, h("b", { text: title }), text), h("label", {}, h("small", { text: "from" }), slider(0, "at least")), h("label", {}, h("small", { text: "to" }), slider(1, "at most")));
+      return h("div.lb-curate-figure", {}, h("div.lb-line", {}, h("b", { text: title }), text), h("label", {}, h("small", { text: t`from` }), slider(0, t`at least`)), h("label", {}, h("small", { text: t`to` }), slider(1, t`at most`)));
     }));
     free.hidden = !Object.keys(limits).length;
   }
@@ -75,10 +75,10 @@ function makeFlags({ onChange }) {
     if (form.contains(document.activeElement)) return;
     replace(form, ...specs.map((spec) => {
       const id = `lb-curate-${spec.key}`;
-      const text = h("span.lb-mono", { text: `${spec.value} ${spec.unit}` });
-      return h("div.lb-set", {}, h("div.lb-set-head", {}, h("label", { htmlFor: id, text: spec.label }), text),
-        h("input.lb-range", { id, type: "range", min: String(spec.low), max: String(Math.min(spec.high, spec.usual * 4)), step: spec.usual < 0.1 ? "0.005" : "0.05", value: String(spec.value), oninput: (event) => say(text, `${event.target.value} ${spec.unit}`), onchange: (event) => set(spec.key, event.target.value) }),
-        h("small.lb-muted", { text: spec.help }));
+      const text = h("span.lb-mono", { text: `${spec.value} ${spoken(spec.unit)}` });
+      return h("div.lb-set", {}, h("div.lb-set-head", {}, h("label", { htmlFor: id, text: spoken(spec.label) }), text),
+        h("input.lb-range", { id, type: "range", min: String(spec.low), max: String(Math.min(spec.high, spec.usual * 4)), step: spec.usual < 0.1 ? "0.005" : "0.05", value: String(spec.value), oninput: (event) => say(text, `${event.target.value} ${spoken(spec.unit)}`), onchange: (event) => set(spec.key, event.target.value) }),
+        h("small.lb-muted", { text: spoken(spec.help) }));
     }));
   }
 
@@ -104,6 +104,6 @@ function makeFlags({ onChange }) {
     set(nextKinds, nextRows, { figures = true } = {}) { kinds = nextKinds; rows = nextRows; draw(); if (figures && !sliders.contains(document.activeElement)) drawFigures(); },
     clear() { look = ""; kind = -1; limits = {}; draw(); drawFigures(); },
     get limited() { return Boolean(look || kind >= 0 || Object.keys(limits).length); },
-    titles: (row) => kinds.filter((_, index) => (row.flags >> index) & 1).map(([, title]) => title),
+    titles: (row) => kinds.filter((_, index) => (row.flags >> index) & 1).map(([, title]) => spoken(title)),
   };
 }

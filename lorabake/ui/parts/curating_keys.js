@@ -4,40 +4,40 @@
  */
 function attachCuratingKeys({ element, actions, tool }) {
   const LIST = [
-    ["Deciding", [
-      [["K"], "keep, and go to the next one"],
-      [["X", "Del"], "move to the bin, and go to the next one"],
+    [t`Deciding`, [
+      [["K"], t`keep, and go to the next one`],
+      [["X", "Del"], t`move to the bin, and go to the next one`],
       [["S"], "star"],
-      [["← →", "J"], "previous and next picture"],
-      [["G"], "to the gallery: arrow keys, Home, End, Space to select, Shift + arrows for several"],
-      [["Ctrl + A", "Esc"], "select all that are shown; select none"],
+      [["← →", "J"], t`previous and next picture`],
+      [["G"], t`to the gallery: arrow keys, Home, End, Space to select, Shift + arrows for several`],
+      [["Ctrl + A", "Esc"], t`select all that are shown; select none`],
       [["Ctrl + Z", "Ctrl + Shift + Z"], "undo, redo"],
-      [["/"], "the filter"],
+      [["/"], t`the filter`],
     ]],
-    ["Looking", [
-      [["+ − 0", "1"], "enlarge, make smaller, fit; one pixel as one pixel"],
-      [["Ctrl + wheel"], "zoom where the pointer is"],
-      [["Space"], "hold it and drag: move the picture"],
-      [["C"], "cut: boxes over the picture"],
-      [["E"], "paint over: a brush and a box"],
-      [["Esc"], "back to looking"],
-      [["?"], "this list"],
+    [t`Looking`, [
+      [["+ − 0", "1"], t`enlarge, make smaller, fit; one pixel as one pixel`],
+      [[t`Ctrl + wheel`], t`zoom where the pointer is`],
+      [[t`Space`], t`hold it and drag: move the picture`],
+      [["C"], t`cut: boxes over the picture`],
+      [["E"], t`paint over: a brush and a box`],
+      [["Esc"], t`back to looking`],
+      [["?"], t`this list`],
     ]],
-    ["While cutting", [
-      [["← → ↑ ↓"], "move the box by one pixel; with Shift by ten"],
-      [["Alt + arrows"], "resize it"],
-      [["R", "B", "Del"], "turn it, go to the next one, remove it"],
+    [t`While cutting`, [
+      [["← → ↑ ↓"], t`move the box by one pixel; with Shift by ten`],
+      [[t`Alt + arrows`], t`resize it`],
+      [["R", "B", "Del"], t`turn it, go to the next one, remove it`],
     ]],
-    ["While painting over", [
-      [["[ ]"], "smaller and larger brush"],
-      [["Ctrl + Z", "Del"], "take the last mark back"],
+    [t`While painting over`, [
+      [["[ ]"], t`smaller and larger brush`],
+      [["Ctrl + Z", "Del"], t`take the last mark back`],
     ]],
   ];
-  const dialog = h("dialog.lb-dialog.lb-key-list", { "aria-label": "Keys of Curating" },
-    h("h2", { text: "Keys of Curating" }),
+  const dialog = h("dialog.lb-dialog.lb-key-list", { "aria-label": t`Keys of Curating` },
+    h("h2", { text: t`Keys of Curating` }),
     h("div.lb-key-groups", {}, ...LIST.map(([title, listed]) => h("section", {}, h("h3", { text: title }),
       h("dl.lb-keys", {}, ...listed.flatMap(([keys, what]) => [h("dt", {}, ...keys.flatMap((key, i) => [i ? " " : "", h("kbd", { text: key })])), h("dd", { text: what })]))))),
-    h("form", { method: "dialog" }, h("button.lb-button", { text: "Close the list" })));
+    h("form", { method: "dialog" }, h("button.lb-button", { text: t`Close the list` })));
   element.append(dialog);
 
   let recent = "";

@@ -3,16 +3,16 @@ function makeMissing() {
   const line = h("span");
   const meters = h("div.lb-missing-meters");
   const note = h("p.lb-muted", { hidden: true });
-  const element = h("details.lb-missing", { hidden: true }, h("summary", {}, h("b", { text: "What is missing" }), line), note, meters);
+  const element = h("details.lb-missing", { hidden: true }, h("summary", {}, h("b", { text: t`What is missing` }), line), note, meters);
 
   function meter({ kind, have, advised, sentence }) {
     const share = advised ? Math.min(1, have / advised) : 1;
     const bar = h("i");
     bar.style.width = `${share * 100}%`;
     return h(`div.lb-missing-need${share < 1 ? ".lb-tone-warn" : ".lb-tone-ok"}`, {},
-      h("div.lb-missing-head", {}, h("b", { text: kind }), h("span.lb-muted", { text: `${have} of ${advised} advised ${share < 1 ? "" : "✓"}` })),
-      h("div.lb-missing-bar", { role: "meter", "aria-label": kind, "aria-valuemin": "0", "aria-valuemax": String(advised), "aria-valuenow": String(Math.min(have, advised)) }, bar),
-      sentence && h("small.lb-muted", { text: sentence }));
+      h("div.lb-missing-head", {}, h("b", { text: spoken(kind) }), h("span.lb-muted", { text: t`${have} of ${advised} advised ${share < 1 ? "" : "✓"}` })),
+      h("div.lb-missing-bar", { role: "meter", "aria-label": spoken(kind), "aria-valuemin": "0", "aria-valuemax": String(advised), "aria-valuenow": String(Math.min(have, advised)) }, bar),
+      sentence && h("small.lb-muted", { text: spoken(sentence) }));
   }
 
   return {
@@ -20,10 +20,10 @@ function makeMissing() {
     set(needs, untagged) {
       element.hidden = !needs.length && !untagged;
       const lacking = needs.filter((need) => need.have < need.advised);
-      say(line, !needs.length ? untagged : lacking.length ? `Too few: ${lacking.map((need) => `${need.kind} (${need.have} of ${need.advised})`).join(", ")}` : "Every angle and framing the guide names is there.");
+      say(line, !needs.length ? spoken(untagged) : lacking.length ? t`Too few: ${lacking.map((need) => t`${spoken(need.kind)} (${need.have} of ${need.advised})`).join(", ")}` : t`Every angle and framing the guide names is there.`);
       note.hidden = !untagged || !needs.length;
-      say(note, untagged);
-      const groups = [["angle", "Angles"], ["framing", "Framing"]].map(([name, title]) => [title, needs.filter((need) => need.group === name)]).filter(([, listed]) => listed.length);
+      say(note, spoken(untagged));
+      const groups = [["angle", t`Angles`], ["framing", t`Framing`]].map(([name, title]) => [title, needs.filter((need) => need.group === name)]).filter(([, listed]) => listed.length);
       replace(meters, ...groups.map(([title, listed]) => h("section", {}, h("h4", { text: title }), ...listed.map(meter))));
     },
   };

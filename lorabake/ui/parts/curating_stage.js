@@ -11,11 +11,11 @@ function makeStage({ onChange = () => {} } = {}) {
   const after = h("img.lb-stage-after", { alt: "", draggable: "false", hidden: true });
   const canvas = h("canvas.lb-stage-canvas", { "aria-hidden": "true", hidden: true });
   const layer = h("svg.lb-stage-layer", { "aria-hidden": "true" });
-  const broken = h("p.lb-stage-broken.lb-muted", { hidden: true, text: "This picture cannot be shown." });
+  const broken = h("p.lb-stage-broken.lb-muted", { hidden: true, text: t`This picture cannot be shown.` });
   const percent = h("span.lb-stage-percent");
   const button = (text, label, work) => h("button.lb-stage-button", { type: "button", text, "aria-label": label, title: label, onclick: work });
-  const tools = h("div.lb-stage-tools", {}, button("−", "Make smaller (−)", () => zoom(0.8)), percent, button("+", "Enlarge (+)", () => zoom(1.25)), button("1:1", "One pixel as one pixel (1)", () => oneToOne()), button("⤢", "Fit (0)", () => fit()));
-  const node = h("div.lb-stage", { tabindex: "0", role: "group", "aria-label": "The picture" }, picture, after, canvas, layer, broken);
+  const tools = h("div.lb-stage-tools", {}, button("−", t`Make smaller (−)`, () => zoom(0.8)), percent, button("+", t`Enlarge (+)`, () => zoom(1.25)), button("1:1", t`One pixel as one pixel (1)`, () => oneToOne()), button("⤢", t`Fit (0)`, () => fit()));
+  const node = h("div.lb-stage", { tabindex: "0", role: "group", "aria-label": t`The picture` }, picture, after, canvas, layer, broken);
   const element = h("div.lb-stage-frame", {}, node, tools);
 
   let project = "", row = null, scale = 1, x = 0, y = 0, fitted = true, tool = null, sharp = false;

@@ -9,15 +9,15 @@ function makeDrawer(server) {
   const opener = h("button.lb-quiet", { type: "button", id: "lb-oven-open", "aria-expanded": "false", "aria-controls": "lb-oven", onclick: () => (root.hidden ? open() : close()) },
     h("svg", { viewBox: "0 0 24 24", width: "18", height: "18", fill: "none", stroke: "currentColor", "stroke-width": "2", "aria-hidden": "true" },
       h("rect", { x: "3", y: "3", width: "18", height: "18", rx: "3" }), h("line", { x1: "3", y1: "9", x2: "21", y2: "9" }), h("line", { x1: "8", y1: "14", x2: "16", y2: "14" })),
-    h("span.lb-long", { text: "Oven" }), count);
+    h("span.lb-long", { text: t`Oven` }), count);
   const said = h("div", { "aria-live": "polite" });
-  const empty = h("p.lb-muted", { text: "Nothing bakes and nothing waits. What you start (a bake, a grid, tags, better pictures) is shown here, whichever section is open." });
+  const empty = h("p.lb-muted", { text: t`Nothing bakes and nothing waits. What you start (a bake, a grid, tags, better pictures) is shown here, whichever section is open.` });
   const jobs = makeJobs(server, act, { onSee: see });
   const notice = makeNotice();
   const device = h("small.lb-muted.lb-oven-device");
-  const title = h("h2", { id: "lb-oven-title", text: "Oven", tabindex: "-1" });
+  const title = h("h2", { id: "lb-oven-title", text: t`Oven`, tabindex: "-1" });
   const root = h("section.lb-oven", { id: "lb-oven", hidden: true, "aria-labelledby": "lb-oven-title", onkeydown: leave },
-    h("div.lb-oven-head", {}, title, h("button.lb-quiet", { type: "button", text: "Close", onclick: close })),
+    h("div.lb-oven-head", {}, title, h("button.lb-quiet", { type: "button", text: t`Close`, onclick: close })),
     said, h("div.lb-oven-list", {}, empty, jobs.root), notice.root, device);
 
   function open() {
@@ -45,8 +45,8 @@ function makeDrawer(server) {
   });
 
   const PLACES = {
-    train: ["ready", "See which epoch works best"], grid: ["ready", "Look at the grid"], tag: ["tagging", "Look at the tags"],
-    verdict: ["ready", "Look at the grid"], enhance: ["improving", "Look at the pictures"], grab: ["grabber", "Look at the download"],
+    train: ["ready", t`See which epoch works best`], grid: ["ready", t`Look at the grid`], tag: ["tagging", t`Look at the tags`],
+    verdict: ["ready", t`Look at the grid`], enhance: ["improving", t`Look at the pictures`], grab: ["grabber", t`Look at the download`],
   };
   const here = () => recall("project", "");
   /** Where a job of the project on the page is looked at. */
@@ -60,8 +60,8 @@ function makeDrawer(server) {
     try {
       await ask(call, { place, ...more });
       const left = call === server.lb_stop && view.find((row) => row.place === place && row.state === "queued");
-      replace(said, left && remark("ok", `${left.title} was taken out of the queue.`, { word: "Done", extra: [
-        h("button.lb-quiet", { type: "button", text: "Put it back", onclick: () => act(server.lb_resume, place) })] }));
+      replace(said, left && remark("ok", t`${spoken(left.title)} was taken out of the queue.`, { word: t`Done`, extra: [
+        h("button.lb-quiet", { type: "button", text: t`Put it back`, onclick: () => act(server.lb_resume, place) })] }));
     } catch (error) { replace(said, remark("bad", error.message)); }
     again();
     tell("nudge");
@@ -81,10 +81,10 @@ function makeDrawer(server) {
   hear(opener, "pulse", (pulse) => {
     const { running, waiting } = pulse.oven;
     const share = pulse.progress === null ? "on" : `${Math.round(100 * pulse.progress)} %`;
-    const words = [running && share, waiting && `${waiting} waiting`].filter(Boolean).join(", ");
+    const words = [running && share, waiting && t`${waiting} waiting`].filter(Boolean).join(", ");
     say(count, words);
-    opener.setAttribute("aria-label", words ? `Oven: ${words}` : "Oven");
-    say(device, `This computer: ${pulse.device}`);
+    opener.setAttribute("aria-label", words ? t`Oven: ${words}` : t`Oven`);
+    say(device, t`This computer: ${spoken(pulse.device)}`);
     notice.news(pulse.oven.ended);
   });
   return { opener, root };
@@ -94,18 +94,18 @@ function makeDrawer(server) {
 function makeNotice() {
   const box = h("input", { type: "checkbox", id: "lb-notify", onchange: choose });
   const why = h("small.lb-muted");
-  const root = h("div.lb-oven-notice", {}, h("label.lb-check", {}, box, "Tell me when a job ends"), why);
+  const root = h("div.lb-oven-notice", {}, h("label.lb-check", {}, box, t`Tell me when a job ends`), why);
   const wanted = () => recall("notify", false) && window.Notification?.permission === "granted";
   let last;
 
   function draw(text = "") {
     box.checked = wanted();
-    say(why, text || (box.checked ? "With a message of your browser, while you look at something else." : ""));
+    say(why, text || (box.checked ? t`With a message of your browser, while you look at something else.` : ""));
   }
   async function choose() {
     if (!box.checked) { forget("notify"); draw(); return; }
-    if (!window.Notification) { draw("This browser has no such messages for this address."); return; }
-    if ((await Notification.requestPermission()) === "granted") { remember("notify", true); draw(); } else draw("Your browser does not allow messages of this page. Its settings for this address can change that.");
+    if (!window.Notification) { draw(t`This browser has no such messages for this address.`); return; }
+    if ((await Notification.requestPermission()) === "granted") { remember("notify", true); draw(); } else draw(t`Your browser does not allow messages of this page. Its settings for this address can change that.`);
   }
   /** The job that ended last; what was there when the page opened is no news. */
   function news(ended) {

@@ -5,33 +5,33 @@ const keeps = new Set(), marks = new Map(); // what the person decided: pictures
 
 // --- what there is, and looking ------------------------------------------------------------------
 const what = h("b.lb-gen-what");
-const find = h("button.lb-button.lb-primary", { type: "button", id: "lb-dup-find", text: "Find duplicates", onclick: scan });
-const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop", onclick: () => act(server.lb_dup_stop) });
+const find = h("button.lb-button.lb-primary", { type: "button", id: "lb-dup-find", text: t`Find duplicates`, onclick: scan });
+const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop`, onclick: () => act(server.lb_dup_stop) });
 const line = h("span.lb-muted.lb-dup-line", { role: "status" });
-const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the scan", "aria-valuemin": "0", "aria-valuemax": "100", hidden: true }, h("i"));
+const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress of the scan`, "aria-valuemin": "0", "aria-valuemax": "100", hidden: true }, h("i"));
 const unreadable = h("div");
 const news = h("div", { "aria-live": "polite" });
 
 // --- how hard -------------------------------------------------------------------------------------
-const hardness = h("input.lb-range", { type: "range", min: "1", max: "100", step: "1", id: "lb-dup-hardness", "aria-label": "Filter hardness", oninput: () => moved(hardness.value), onchange: () => keep("hardness", Number(hardness.value)) });
-const hardnessNumber = h("input.lb-input.lb-number", { type: "number", min: "1", max: "100", step: "1", "aria-label": "Filter hardness, as a number", onchange: () => { const value = Math.min(100, Math.max(1, Math.round(Number(hardnessNumber.value)) || 95)); moved(value); keep("hardness", value); } });
+const hardness = h("input.lb-range", { type: "range", min: "1", max: "100", step: "1", id: "lb-dup-hardness", "aria-label": t`Filter hardness`, oninput: () => moved(hardness.value), onchange: () => keep("hardness", Number(hardness.value)) });
+const hardnessNumber = h("input.lb-input.lb-number", { type: "number", min: "1", max: "100", step: "1", "aria-label": t`Filter hardness, as a number`, onchange: () => { const value = Math.min(100, Math.max(1, Math.round(Number(hardnessNumber.value)) || 95)); moved(value); keep("hardness", value); } });
 const folder = h("select.lb-select", { id: "lb-dup-folder", onchange: () => keep("prefer_folder", folder.value).then(regroup) });
-const folderField = h("label.lb-field", {}, h("span", { text: "Keep from this folder first" }), folder);
+const folderField = h("label.lb-field", {}, h("span", { text: t`Keep from this folder first` }), folder);
 const merge = h("input", { type: "checkbox", id: "lb-dup-merge", onchange: () => keep("merge_tags", merge.checked) });
 const hard = h("div.lb-dup-hard", {},
   h("div.lb-dup-hardness", {},
-    h("label.lb-label", { for: "lb-dup-hardness", text: "Filter hardness" }),
+    h("label.lb-label", { for: "lb-dup-hardness", text: t`Filter hardness` }),
     h("div.lb-dup-slider", {}, hardness, hardnessNumber),
-    h("p.lb-muted", { text: "How alike two pictures must be. 95 as in dupeGuru; lower finds more and errs more, 100 finds copies only. It moves without another scan." })),
+    h("p.lb-muted", { text: t`How alike two pictures must be. 95 as in dupeGuru; lower finds more and errs more, 100 finds copies only. It moves without another scan.` })),
   folderField);
 
 // --- groups and the pair --------------------------------------------------------------------------
-const KINDS = [["duplicates", "Duplicates"], ["variants", "Variants"]];
-const tabs = h("span.lb-dup-tabs", { role: "radiogroup", "aria-label": "Which groups" }, ...KINDS.map(([value]) =>
+const KINDS = [["duplicates", t`Duplicates`], ["variants", t`Variants`]];
+const tabs = h("span.lb-dup-tabs", { role: "radiogroup", "aria-label": t`Which groups` }, ...KINDS.map(([value]) =>
   h("button.lb-quiet", { type: "button", role: "radio", "data-kind": value, onclick: () => { shownKind = value; drawGroups(); } })));
-const markAll = h("button.lb-quiet", { type: "button", text: "Mark all", onclick: () => setMarks(shownGroups, () => true) });
-const invert = h("button.lb-quiet", { type: "button", text: "Invert", onclick: () => setMarks(shownGroups, (row) => !isMarked(row)) });
-const markNone = h("button.lb-quiet", { type: "button", text: "Mark none", onclick: () => setMarks(shownGroups, () => false) });
+const markAll = h("button.lb-quiet", { type: "button", text: t`Mark all`, onclick: () => setMarks(shownGroups, () => true) });
+const invert = h("button.lb-quiet", { type: "button", text: t`Invert`, onclick: () => setMarks(shownGroups, (row) => !isMarked(row)) });
+const markNone = h("button.lb-quiet", { type: "button", text: t`Mark none`, onclick: () => setMarks(shownGroups, () => false) });
 const markGroup = h("button.lb-quiet", { type: "button", onclick: () => { const group = list.current?.group; if (group) setMarks([group], () => !groupMarked(group)); } });
 const about = h("p.lb-muted.lb-dup-note");
 const list = makeDupList({ project: () => project, isKept, isMarked, on: {
@@ -47,20 +47,20 @@ const list = makeDupList({ project: () => project, isKept, isMarked, on: {
   },
 } });
 const compare = makeCompare({ project: () => project });
-const sides = [side("The one to keep"), side("The other")];
-const neverButton = h("button.lb-button", { type: "button", text: "Never show this pair", title: "They are no duplicates: leave this pair out from now on (N)", onclick: never });
-const pair = h("div.lb-dup-pair", {}, compare.root, h("div.lb-dup-sides", {}, ...sides.map((one) => one.root)), h("div.lb-line.lb-dup-pair-end", {}, neverButton, h("span.lb-muted.lb-dup-keys", {}, h("kbd", { text: "↑ ↓" }), " walk  ", h("kbd", { text: "Space" }), " mark  ", h("kbd", { text: "Enter" }), " keep this one")));
+const sides = [side(t`The one to keep`), side(t`The other`)];
+const neverButton = h("button.lb-button", { type: "button", text: t`Never show this pair`, title: t`They are no duplicates: leave this pair out from now on (N)`, onclick: never });
+const pair = h("div.lb-dup-pair", {}, compare.root, h("div.lb-dup-sides", {}, ...sides.map((one) => one.root)), h("div.lb-line.lb-dup-pair-end", {}, neverButton, h("span.lb-muted.lb-dup-keys", {}, h("kbd", { text: "↑ ↓" }), t` walk  `, h("kbd", { text: t`Space` }), t` mark  `, h("kbd", { text: "Enter" }), t` keep this one`)));
 const none = h("div.lb-dup-none", {}, h("p", { text: "" }));
 const split = h("div.lb-dup-split", {}, h("div.lb-dup-left", {}, list.view), pair);
 
 const remove = h("button.lb-button.lb-primary", { type: "button", id: "lb-dup-delete", onclick: removeMarked });
-const mergeLabel = h("label.lb-check", {}, merge, h("span", { text: "Add the tags of what goes to the caption of what stays" }));
-const undo = h("button.lb-button", { type: "button", text: "↶ Undo", onclick: () => step(false) });
-const redo = h("button.lb-button", { type: "button", text: "↷ Redo", onclick: () => step(true) });
+const mergeLabel = h("label.lb-check", {}, merge, h("span", { text: t`Add the tags of what goes to the caption of what stays` }));
+const undo = h("button.lb-button", { type: "button", text: t`↶ Undo`, onclick: () => step(false) });
+const redo = h("button.lb-button", { type: "button", text: t`↷ Redo`, onclick: () => step(true) });
 const doing = h("div.lb-dup-do", {}, news, h("div.lb-line", {}, remove, mergeLabel, h("span.lb-grow"), undo, redo));
 const work = h("div.lb-dup-work", { hidden: true }, hard, h("div.lb-line.lb-dup-tools", {}, tabs, h("span.lb-grow"), markAll, invert, markNone, markGroup), about, split, none);
 const bin = makeBin({ project: () => project, done, failed });
-const empty = h("p.lb-muted.lb-hint", { hidden: true, text: "Add pictures under Project first, or get some with the Grabber." });
+const empty = h("p.lb-muted.lb-hint", { hidden: true, text: t`Add pictures under Project first, or get some with the Grabber.` });
 const inside = h("div.lb-dup-inside", {}, h("div.lb-line", {}, what, find, stop, line), meter, unreadable, work, doing, bin.root);
 const main = h("div.lb-duplicates", { hidden: true }, empty, inside);
 replace(element, main);
@@ -93,7 +93,7 @@ function moved(value) {
   hardness.value = value;
   hardness.style.setProperty("--share", `${((value - 1) / 99) * 100}%`);
   if (document.activeElement !== hardnessNumber || hardnessNumber.value !== String(value)) hardnessNumber.value = value;
-  hardness.setAttribute("aria-valuetext", `${value} of 100`);
+  hardness.setAttribute("aria-valuetext", t`${value} of 100`);
   regroup();
 }
 
@@ -190,8 +190,8 @@ async function doIt(work) {
 }
 /** What was done, and the way back. */
 function done(answer) {
-  const back = answer.operations.length > 0 && !answer.undone && !/^(Undone|Done again)/.test(answer.said) && h("button.lb-quiet", { type: "button", text: "Undo", onclick: () => step(false, answer.operations) });
-  const left = answer.skipped?.length > 0 && h("details", {}, h("summary", { text: `${plural(answer.skipped_count, "file")} left as ${answer.skipped_count === 1 ? "it was" : "they were"}` }), ...answer.skipped.map(([file, reason]) => h("p.lb-muted", { text: `${file}: ${reason}` })));
+  const back = answer.operations.length > 0 && !answer.undone && !/^(Undone|Done again)/.test(answer.said) && h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => step(false, answer.operations) });
+  const left = answer.skipped?.length > 0 && h("details", {}, h("summary", { text: t`${plural(answer.skipped_count, "file")} left as ${answer.skipped_count === 1 ? t`it was` : t`they were`}` }), ...answer.skipped.map(([file, reason]) => h("p.lb-muted", { text: `${file}: ${spoken(reason)}` })));
   replace(news, remark("ok", answer.said, { extra: [back, left] }));
   again();
   regroup();
@@ -216,25 +216,25 @@ function drawGroups({ keep: stay = false } = {}) {
   shownGroups.forEach((group, i) => { group.number = i + 1; });
   const variants = shownKind === "variants";
   about.hidden = !variants;
-  say(about, "The same drawing with another expression, other clothes or a text. A few of them are of use, so they are never marked by themselves.");
+  say(about, t`The same drawing with another expression, other clothes or a text. A few of them are of use, so they are never marked by themselves.`);
   split.hidden = !shownGroups.length;
   none.hidden = shownGroups.length > 0;
-  say(none.firstChild, view?.scan?.over ? "No duplicates at this hardness. This does not catch every one: still look through your pictures under Curating." : "");
+  say(none.firstChild, view?.scan?.over ? t`No duplicates at this hardness. This does not catch every one: still look through your pictures under Curating.` : "");
   list.set(shownGroups, { keep: stay });
   drawMarks();
 }
 function drawMarks() {
   const rows = marked(), variants = rows.filter((row) => row.group.variant).length, ids = new Set(rows.map((row) => row.id));
   const saved = rows.reduce((sum, row) => sum + row.size, 0);
-  say(remove, ids.size ? `Move ${ids.size.toLocaleString("en")} to the bin` : "Nothing is marked");
-  remove.title = ids.size ? `${weight(saved)}${variants ? `; ${variants} of them variants` : ""}. Undo brings them back.` : "";
+  say(remove, ids.size ? t`Move ${ids.size.toLocaleString("en")} to the bin` : t`Nothing is marked`);
+  remove.title = ids.size ? t`${weight(saved)}${variants ? t`; ${variants} of them variants` : ""}. Undo brings them back.` : "";
   remove.disabled = !ids.size || busy;
   remove.hidden = mergeLabel.hidden = !groups.length;
   for (const button of [markAll, invert, markNone, markGroup]) button.hidden = !shownGroups.length;
   undo.disabled = busy || !view?.undo;
   redo.disabled = busy || !view?.redo;
-  undo.title = view?.undo ? `Undo: ${view.undo}` : "Nothing to undo";
-  redo.title = view?.redo ? `Redo: ${view.redo}` : "Nothing to redo";
+  undo.title = view?.undo ? t`Undo: ${spoken(view.undo)}` : t`Nothing to undo`;
+  redo.title = view?.redo ? t`Redo: ${spoken(view.redo)}` : t`Nothing to redo`;
   doing.classList.toggle("lb-idle", !ids.size && !news.firstChild);
   list.refresh();
   drawSides();
@@ -242,7 +242,7 @@ function drawMarks() {
 function drawSides() {
   const rows = pairNow();
   const group = rows[0]?.group;
-  say(markGroup, group && groupMarked(group) ? "Unmark this group" : "Mark this group");
+  say(markGroup, group && groupMarked(group) ? t`Unmark this group` : t`Mark this group`);
   neverButton.hidden = !rows[1];
   rows.forEach((row, i) => {
     const { root, name, about: text, reason, buttons } = sides[i], other = rows[1 - i];
@@ -251,14 +251,14 @@ function drawSides() {
     say(name, row.name);
     name.title = row.id;
     replace(text, h(`span${other && row.width * row.height > other.width * other.height ? ".lb-dup-better" : ""}`, { text: `${row.width} × ${row.height}` }), ` · ${weight(row.size)} · ${row.name.split(".").pop().toUpperCase()} · ${row.folder}`);
-    say(reason, isKept(row) ? `Keep. ${why(row, true)}` : [row.match === null ? "" : `${row.match} %`, why(row, false)].filter(Boolean).join(" · "));
+    say(reason, isKept(row) ? t`Keep. ${why(row, true)}` : [row.match === null ? "" : `${row.match} %`, why(row, false)].filter(Boolean).join(" · "));
     reason.classList.toggle("lb-dup-yes", isKept(row));
     const key = `${row.id}|${isKept(row)}|${isMarked(row)}|${busy}`;
     if (buttons.dataset.key === key) return;
     buttons.dataset.key = key;
     if (isKept(row)) { replace(buttons); return; }
-    const mark = h("button.lb-button", { type: "button", "aria-pressed": String(isMarked(row)), text: isMarked(row) ? "✓ Marked for the bin" : "Mark for the bin", onclick: () => { marks.set(row.id, !isMarked(row)); drawMarks(); } });
-    replace(buttons, h("button.lb-button", { type: "button", text: "Keep this one", onclick: () => keepThis(row) }), mark);
+    const mark = h("button.lb-button", { type: "button", "aria-pressed": String(isMarked(row)), text: isMarked(row) ? t`✓ Marked for the bin` : t`Mark for the bin`, onclick: () => { marks.set(row.id, !isMarked(row)); drawMarks(); } });
+    replace(buttons, h("button.lb-button", { type: "button", text: t`Keep this one`, onclick: () => keepThis(row) }), mark);
   });
 }
 
@@ -267,10 +267,10 @@ function drawScan() {
   find.hidden = running;
   find.disabled = view.pictures < 2;
   find.classList.toggle("lb-primary", !scanned?.over);
-  say(find, scanned?.over ? "Scan again" : "Find duplicates");
+  say(find, scanned?.over ? t`Scan again` : t`Find duplicates`);
   stop.hidden = !running;
   stop.disabled = Boolean(scanned?.stopping);
-  say(stop, scanned?.stopping ? "Stopping…" : "Stop");
+  say(stop, scanned?.stopping ? t`Stopping…` : t`Stop`);
   meter.hidden = !running;
   const share = scanned?.total ? scanned.done / scanned.total : 0;
   meter.firstChild.style.width = `${(100 * share).toFixed(1)}%`;
@@ -280,28 +280,28 @@ function drawScan() {
   if (unreadable.dataset.key !== key) {
     unreadable.dataset.key = key;
     replace(unreadable, scanned?.problem && remark("bad", scanned.problem),
-      bad > 0 && remark("warn", `${plural(bad, "picture")} could not be read and ${bad === 1 ? "was" : "were"} left out.`, { extra: [h("details", {}, h("summary", { text: "Which" }), ...scanned.unreadable.map(([id, reason]) => h("p.lb-muted", { text: `${id}: ${reason}` })))] }));
+      bad > 0 && remark("warn", t`${plural(bad, "picture")} could not be read and ${bad === 1 ? t`was` : t`were`} left out.`, { extra: [h("details", {}, h("summary", { text: t`Which` }), ...scanned.unreadable.map(([id, reason]) => h("p.lb-muted", { text: `${id}: ${spoken(reason)}` })))] }));
   }
   work.hidden = !scanned?.over;
   doing.hidden = !scanned?.over && !view.undo && !view.redo && !news.firstChild;
 }
 function scanWords(scanned) {
-  if (!scanned) return view.pictures < 2 ? "" : "Every picture is looked at once; after that it takes seconds.";
+  if (!scanned) return view.pictures < 2 ? "" : t`Every picture is looked at once; after that it takes seconds.`;
   if (scanned.running) {
-    const pace = scanned.left === null ? "" : ` · ${span(scanned.left)} left`;
-    return scanned.done >= scanned.total && scanned.total ? "Comparing what looks alike…" : `${scanned.done.toLocaleString("en")} of ${plural(scanned.total, "picture")}${pace}`;
+    const pace = scanned.left === null ? "" : t` · ${span(scanned.left)} left`;
+    return scanned.done >= scanned.total && scanned.total ? t`Comparing what looks alike…` : t`${scanned.done.toLocaleString("en")} of ${plural(scanned.total, "picture")}${pace}`;
   }
-  if (scanned.stopped && !scanned.over) return `Stopped at ${scanned.done.toLocaleString("en")} of ${plural(scanned.total, "picture")}. What was looked at is kept.`;
+  if (scanned.stopped && !scanned.over) return t`Stopped at ${scanned.done.toLocaleString("en")} of ${plural(scanned.total, "picture")}. What was looked at is kept.`;
   if (!scanned.over) return "";
-  if (scanned.new) return `${plural(scanned.new, "picture")} came since the last scan.`;
-  return `Looked at ${plural(scanned.looked, "picture")} in ${scanned.seconds < 1 ? "less than 1 s" : span(scanned.seconds)}.`;
+  if (scanned.new) return t`${plural(scanned.new, "picture")} came since the last scan.`;
+  return t`Looked at ${plural(scanned.looked, "picture")} in ${scanned.seconds < 1 ? t`less than 1 s` : span(scanned.seconds)}.`;
 }
 function drawFolders() {
   const key = JSON.stringify(view.folders);
   folderField.hidden = view.folders.length < 2;
   if (folder.dataset.key !== key) {
     folder.dataset.key = key;
-    replace(folder, h("option", { value: "", text: "No folder before others" }), ...view.folders.map((name) => h("option", { value: name, text: name })));
+    replace(folder, h("option", { value: "", text: t`No folder before others` }), ...view.folders.map((name) => h("option", { value: name, text: name })));
   }
   const wish = view.chosen.prefer_folder;
   if (document.activeElement !== folder) folder.value = view.folders.includes(wish) ? wish : "";

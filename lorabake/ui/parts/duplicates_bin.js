@@ -4,19 +4,19 @@ function makeBin({ project, done, failed }) {
   const count = h("span.lb-muted");
   const view = h("div.lb-dup-bin-view");
   const some = h("button.lb-button", { type: "button", onclick: () => give({ keys: selection.ids }) });
-  const all = h("button.lb-button", { type: "button", text: "Restore all", onclick: () => give({ all: true }) });
-  const empty = h("button.lb-button.lb-danger", { type: "button", text: "Empty the bin…", onclick: () => { question.hidden = false; draw(); sure.focus(); } });
+  const all = h("button.lb-button", { type: "button", text: t`Restore all`, onclick: () => give({ all: true }) });
+  const empty = h("button.lb-button.lb-danger", { type: "button", text: t`Empty the bin…`, onclick: () => { question.hidden = false; draw(); sure.focus(); } });
   const sure = h("button.lb-button.lb-danger", { type: "button", onclick: away });
-  const no = h("button.lb-button", { type: "button", text: "Leave them in the bin", onclick: () => { question.hidden = true; empty.focus(); } });
+  const no = h("button.lb-button", { type: "button", text: t`Leave them in the bin`, onclick: () => { question.hidden = true; empty.focus(); } });
   const asked = h("p");
-  const question = h("div.lb-confirm", { hidden: true, role: "group", "aria-label": "Empty the bin?" }, asked, sure, no);
-  const nothing = h("p.lb-muted", { text: "Nothing is in the bin. What you take out of the data set comes here first." });
+  const question = h("div.lb-confirm", { hidden: true, role: "group", "aria-label": t`Empty the bin?` }, asked, sure, no);
+  const nothing = h("p.lb-muted", { text: t`Nothing is in the bin. What you take out of the data set comes here first.` });
   const inside = h("div.lb-dup-bin", {}, nothing, view, h("div.lb-line", {}, some, all, h("span.lb-grow"), empty), question);
-  const box = h("details.lb-details.lb-dup-bin-box", { ontoggle: () => { if (box.open) read(); } }, h("summary", {}, "The bin ", count), inside);
+  const box = h("details.lb-details.lb-dup-bin-box", { ontoggle: () => { if (box.open) read(); } }, h("summary", {}, t`The bin `, count), inside);
 
   const selection = makeSelection({ order: () => pictures.map((one) => one.key), onChange: () => { grid.refresh(); draw(); } });
   const grid = makeGrid(view, {
-    label: "Pictures in the bin", multiple: true, smallest: 104, fit: true,
+    label: t`Pictures in the bin`, multiple: true, smallest: 104, fit: true,
     draw(cell, one) {
       cell.title = `${one.folder ? `${one.folder}/` : ""}${one.name}`;
       const path = one.key.split("/").map(encodeURIComponent).join("/");
@@ -48,14 +48,14 @@ function makeBin({ project, done, failed }) {
     if (box.open) grid.setRows(pictures, { keep: true });
   }
   function draw() {
-    say(count, total.count ? `· ${plural(total.count, "picture")}, ${size(total.size)}` : "· empty");
+    say(count, total.count ? `· ${plural(total.count, "picture")}, ${size(total.size)}` : t`· empty`);
     nothing.hidden = total.count > 0;
     view.hidden = all.hidden = empty.hidden = !total.count;
     some.hidden = !total.count;
     some.disabled = !selection.size;
-    say(some, selection.size ? `Restore ${selection.size.toLocaleString("en")}` : "Restore the selected");
-    say(asked, `Delete ${plural(total.count, "picture")} (${size(total.size)}) with ${total.count === 1 ? "its caption" : "their captions"} for good? This cannot be undone, and steps that put ${total.count === 1 ? "it" : "them"} here cannot either.`);
-    say(sure, `Delete ${total.count.toLocaleString("en")} for good`);
+    say(some, selection.size ? t`Restore ${selection.size.toLocaleString("en")}` : t`Restore the selected`);
+    say(asked, t`Delete ${plural(total.count, "picture")} (${size(total.size)}) with ${total.count === 1 ? t`its caption` : t`their captions`} for good? This cannot be undone, and steps that put ${total.count === 1 ? t`it` : t`them`} here cannot either.`);
+    say(sure, t`Delete ${total.count.toLocaleString("en")} for good`);
   }
   async function give(which) {
     try {

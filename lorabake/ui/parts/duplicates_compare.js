@@ -6,19 +6,19 @@
  */
 function makeCompare({ project }) {
   const differing = makeDifference();
-  const VIEWS = [["beside", "Side by side"], ["over", "Over each other"], ["difference", "Difference"]];
+  const VIEWS = [["beside", t`Side by side`], ["over", t`Over each other`], ["difference", t`Difference`]];
   const MOST = 16; // times as large as it fits
   let rows = [null, null], view = recall("dup-view", "beside"), how = null, canvases = null, drawn = null, turn = 0;
   let zoom = 1, at = { x: 0.5, y: 0.5 }; // the place, in parts of the pictures, that is in the middle
   const pointers = new Map();
 
-  const tabs = h("span.lb-dup-tabs", { role: "radiogroup", "aria-label": "How to compare" }, ...VIEWS.map(([value, text]) =>
+  const tabs = h("span.lb-dup-tabs", { role: "radiogroup", "aria-label": t`How to compare` }, ...VIEWS.map(([value, text]) =>
     h("button.lb-quiet", { type: "button", role: "radio", "aria-checked": "false", "data-view": value, text, onclick: () => setView(value), onkeydown: walkTabs })));
   const percent = h("span.lb-dup-percent", { "aria-live": "polite" });
-  const tools = h("span.lb-dup-zoom", { role: "group", "aria-label": "Zoom" },
-    h("button.lb-quiet", { type: "button", text: "−", "aria-label": "Smaller", onclick: () => zoomBy(1 / 1.5) }), percent,
-    h("button.lb-quiet", { type: "button", text: "+", "aria-label": "Larger", onclick: () => zoomBy(1.5) }),
-    h("button.lb-quiet", { type: "button", text: "Fit", onclick: () => { zoom = 1; at = { x: 0.5, y: 0.5 }; place(); } }));
+  const tools = h("span.lb-dup-zoom", { role: "group", "aria-label": t`Zoom` },
+    h("button.lb-quiet", { type: "button", text: "−", "aria-label": t`Smaller`, onclick: () => zoomBy(1 / 1.5) }), percent,
+    h("button.lb-quiet", { type: "button", text: "+", "aria-label": t`Larger`, onclick: () => zoomBy(1.5) }),
+    h("button.lb-quiet", { type: "button", text: t`Fit`, onclick: () => { zoom = 1; at = { x: 0.5, y: 0.5 }; place(); } }));
   const frames = [0, 1].map((number) => {
     const image = h("img", { alt: "", draggable: "false", decoding: "async" });
     const frame = h("div.lb-dup-frame", { tabindex: "0", role: "img" }, image);
@@ -31,8 +31,8 @@ function makeCompare({ project }) {
 
   const canvas = h("canvas.lb-dup-canvas"), top = h("canvas.lb-dup-canvas.lb-dup-top"), edge = h("i.lb-dup-edge", { "aria-hidden": "true" });
   const single = h("div.lb-dup-single", {}, h("div.lb-dup-paper", {}, canvas, top, edge));
-  const slider = h("input.lb-range", { type: "range", min: "0", max: "100", value: "50", "aria-label": "Where the kept picture ends and the other begins", oninput: drawWipe });
-  const strength = h("input.lb-range", { type: "range", min: "1", max: "40", value: String(recall("dup-strength", 8)), "aria-label": "How strongly differences are shown", oninput: () => { remember("dup-strength", Number(strength.value)); drawDifference(); } });
+  const slider = h("input.lb-range", { type: "range", min: "0", max: "100", value: "50", "aria-label": t`Where the kept picture ends and the other begins`, oninput: drawWipe });
+  const strength = h("input.lb-range", { type: "range", min: "1", max: "40", value: String(recall("dup-strength", 8)), "aria-label": t`How strongly differences are shown`, oninput: () => { remember("dup-strength", Number(strength.value)); drawDifference(); } });
   const strengthValue = h("b.lb-mono");
   for (const kind of ["pointerdown", "pointermove"]) single.addEventListener(kind, (event) => {
     if (view !== "over" || (kind === "pointermove" && !event.buttons)) return;
@@ -42,8 +42,8 @@ function makeCompare({ project }) {
     slider.value = Math.round((100 * (event.clientX - box.left)) / box.width);
     drawWipe();
   });
-  const wipe = h("label.lb-dup-slide", {}, h("span", { text: "Kept" }), slider, h("span", { text: "Other" }));
-  const amplify = h("label.lb-dup-slide", {}, h("span", { text: "Show differences" }), strength, strengthValue);
+  const wipe = h("label.lb-dup-slide", {}, h("span", { text: t`Kept` }), slider, h("span", { text: t`Other` }));
+  const amplify = h("label.lb-dup-slide", {}, h("span", { text: t`Show differences` }), strength, strengthValue);
   const words = h("p.lb-muted.lb-dup-words", { role: "status" });
   const root = h("div.lb-dup-compare", {}, h("div.lb-line.lb-dup-compare-tools", {}, tabs, h("span.lb-grow"), tools), beside, single, wipe, amplify, words);
   // The pictures of the two views that lay one on the other; never in the document.
@@ -189,10 +189,10 @@ function makeCompare({ project }) {
   async function drawOver() {
     if (view === "beside" || !rows[1]) return;
     load();
-    if (!ready()) { say(words, "Reading both pictures …"); return; }
+    if (!ready()) { say(words, t`Reading both pictures …`); return; }
     if (!canvases) {
       const mine = (turn += 1);
-      say(words, "Laying one on the other …");
+      say(words, t`Laying one on the other …`);
       await new Promise((done) => setTimeout(done));
       if (mine !== turn || !ready()) return;
       how = differing.lay(sources[0], sources[1], rows[1].kind === "cropped" || rows[0].kind === "cropped" ? "cropped" : rows[1].kind);
@@ -229,12 +229,12 @@ function makeCompare({ project }) {
     strength.style.setProperty("--share", `${(100 * (strength.value - 1)) / 39}%`);
     if (!canvases || view !== "difference") return;
     const found = differing.paint(canvas, canvases, { strength: Number(strength.value), colour: colourOf("--lb-bad"), dark: document.body.classList.contains("dark") });
-    const share = found.share < 0.0005 ? "Nothing that the eye would see differs" : `${(100 * found.share).toFixed(found.share < 0.1 ? 1 : 0)} % of the pixels differ visibly`;
-    say(words, `${share}; ${found.average.toFixed(1)} of 765 on average. ${layingWords()}`);
+    const share = found.share < 0.0005 ? t`Nothing that the eye would see differs` : t`${(100 * found.share).toFixed(found.share < 0.1 ? 1 : 0)} % of the pixels differ visibly`;
+    say(words, t`${share}; ${found.average.toFixed(1)} of 765 on average. ${layingWords()}`);
   }
   function layingWords() {
-    const parts = [how.word && `The other one is shown ${how.word}, as the kept one lies.`];
-    const piece = how.on.w < 0.999 || how.on.h < 0.999 ? "The other one is a piece of this." : how.of.w < 0.999 || how.of.h < 0.999 ? "The kept one is a piece of the other, which goes on beyond its edges." : "";
+    const parts = [how.word && t`The other one is shown ${how.word}, as the kept one lies.`];
+    const piece = how.on.w < 0.999 || how.on.h < 0.999 ? t`The other one is a piece of this.` : how.of.w < 0.999 || how.of.h < 0.999 ? t`The kept one is a piece of the other, which goes on beyond its edges.` : "";
     return [...parts, piece].filter(Boolean).join(" ");
   }
 
@@ -257,7 +257,7 @@ function makeCompare({ project }) {
         if (row) image.src = address(row, "image"); else image.removeAttribute("src");
       }
     }
-    frames.forEach(({ frame, number }) => rows[number] && frame.setAttribute("aria-label", `${number ? "The other one" : "The one to keep"}: ${rows[number].name}`));
+    frames.forEach(({ frame, number }) => rows[number] && frame.setAttribute("aria-label", `${number ? t`The other one` : t`The one to keep`}: ${rows[number].name}`));
     setView(view);
   }
 

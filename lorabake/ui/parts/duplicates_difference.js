@@ -6,7 +6,7 @@ function makeDifference() {
   const COARSE = 56, FINE = 224, SAMPLES = 20, SIDE = 720; // px of copies; points a side that are compared
   // The eight ways to lay a picture down: columns of a matrix that takes (-½…½)² to itself.
   const TURNS = [[1, 0, 0, 1], [-1, 0, 0, 1], [0, 1, -1, 0], [-1, 0, 0, -1], [0, -1, 1, 0], [1, 0, 0, -1], [0, 1, 1, 0], [0, -1, -1, 0]];
-  const WORDS = ["", "mirrored", "turned by 90°", "turned by 180°", "turned by 270°", "mirrored and turned by 180°", "mirrored and turned by 90°", "mirrored and turned by 270°"];
+  const WORDS = ["", t`mirrored`, t`turned by 90°`, t`turned by 180°`, t`turned by 270°`, t`mirrored and turned by 180°`, t`mirrored and turned by 90°`, t`mirrored and turned by 270°`];
 
   /** A canvas of at most `side` px with the picture, turned by one of TURNS. */
   function laid(image, side, turn = 0) {

@@ -8,7 +8,7 @@ function makeDupList({ project, isKept, isMarked, on }) {
   let rows = [], current = null;
 
   const grid = makeGrid(view, {
-    label: "Groups of duplicates", smallest: 1e6, gap: 4, tall: () => 78,
+    label: t`Groups of duplicates`, smallest: 1e6, gap: 4, tall: () => 78,
     draw(cell, row) {
       cell.append(
         h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${row.sha}`, alt: "", decoding: "async", draggable: "false" }),
@@ -21,14 +21,14 @@ function makeDupList({ project, isKept, isMarked, on }) {
       cell.classList.toggle("lb-marked", marked);
       cell.classList.toggle("lb-first", row.first);
       cell.setAttribute("aria-selected", String(row === current));
-      cell.setAttribute("aria-label", `${row.name}, ${kept ? "to keep" : `${row.match} %, ${row.kind}, ${marked ? "marked" : "not marked"}`}, group ${row.group.number}`);
+      cell.setAttribute("aria-label", t`${row.name}, ${kept ? t`to keep` : `${row.match} %, ${spoken(row.kind)}, ${marked ? t`marked` : t`not marked`}`}, group ${row.group.number}`);
       const [, about, end] = cell.children;
       say(about.lastChild, why(row, kept));
       about.lastChild.title = why(row, kept);
       replace(end, kept
-        ? [h("span.lb-dup-keep", { text: "Keep" }), h("small.lb-muted", { text: `group ${row.group.number}` })]
+        ? [h("span.lb-dup-keep", { text: t`Keep` }), h("small.lb-muted", { text: t`group ${row.group.number}` })]
         : [h("span.lb-dup-match", { text: row.match === null ? "" : `${row.match} %` }),
-          h("button.lb-dup-mark", { type: "button", tabindex: "-1", role: "checkbox", "aria-checked": String(marked), "aria-label": `Mark ${row.name}`, title: marked ? "Marked for the bin; click to leave it" : "Mark it for the bin", onclick: (event) => { event.stopPropagation(); on.mark(row, !isMarked(row)); } })]);
+          h("button.lb-dup-mark", { type: "button", tabindex: "-1", role: "checkbox", "aria-checked": String(marked), "aria-label": t`Mark ${row.name}`, title: marked ? t`Marked for the bin; click to leave it` : t`Mark it for the bin`, onclick: (event) => { event.stopPropagation(); on.mark(row, !isMarked(row)); } })]);
     },
     onChoose: (index) => { current = rows[index]; grid.refresh(); on.choose(current); },
     onOpen: (index, event) => { if (!isKept(rows[index])) on.keep(rows[index]); },
@@ -73,7 +73,7 @@ function weight(bytes) {
 }
 function why(row, kept) {
   const upper = (text) => (text ? text[0].toUpperCase() + text.slice(1) : "");
-  if (kept) return row.keptBy === "you" ? "You keep this one" : upper(row.reason);
+  if (kept) return row.keptBy === "you" ? t`You keep this one` : upper(row.reason);
   const kind = upper(row.kind);
   return row.reason && row.reason.toLowerCase() !== row.kind ? `${kind}: ${row.reason}` : kind;
 }

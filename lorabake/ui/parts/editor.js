@@ -6,33 +6,33 @@ const mine = new Map(); // picture → when this page last saved it; other chang
 
 // --- the tools above the gallery -------------------------------------------------------------
 const EXAMPLES = [
-  ["smile", "a tag, a caption or a name that contains it"],
-  ['tag:"long hair"', "has exactly this tag; * and ? stand for letters: tag:*hair"],
-  ["NOT tag:solo", "does not have it; AND, OR and brackets work too"],
-  ["tags:<5", "fewer than five tags; likewise tags:>40 tokens:>75 chars:>300"],
-  ["NOT has:caption", "without a caption"],
-  ["path:2_kafka/", "of this folder; concept: name: caption: source: look there only"],
-  ["width:<768 OR height:<768", "small pictures"],
+  ["smile", t`a tag, a caption or a name that contains it`],
+  ['tag:"long hair"', t`has exactly this tag; * and ? stand for letters: tag:*hair`],
+  ["NOT tag:solo", t`does not have it; AND, OR and brackets work too`],
+  ["tags:<5", t`fewer than five tags; likewise tags:>40 tokens:>75 chars:>300`],
+  ["NOT has:caption", t`without a caption`],
+  ["path:2_kafka/", t`of this folder; concept: name: caption: source: look there only`],
+  ["width:<768 OR height:<768", t`small pictures`],
 ];
-const SORTS = [["", "By folder"], ["name", "By name"], ["date", "Newest first"], ["bare", "Without a caption first"], ["tags", "Most tags first"], ["tokens", "Most tokens first"], ["size", "Largest first"]];
-const filter = h("input.lb-input.lb-editor-filter", { type: "search", id: "lb-editor-filter", maxlength: "2000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "Filter: smile, tags:<5", "aria-label": "Filter the pictures", "aria-describedby": "lb-editor-wrong", oninput: () => { clearTimeout(filter.timer); filter.timer = setTimeout(refilter, 120); } });
-const help = h("button.lb-button.lb-icon", { type: "button", text: "?", "aria-label": "How to filter", "aria-expanded": "false", onclick: () => { examples.hidden = !examples.hidden; help.setAttribute("aria-expanded", String(!examples.hidden)); } });
+const SORTS = [["", t`By folder`], ["name", t`By name`], ["date", t`Newest first`], ["bare", t`Without a caption first`], ["tags", t`Most tags first`], ["tokens", t`Most tokens first`], ["size", t`Largest first`]];
+const filter = h("input.lb-input.lb-editor-filter", { type: "search", id: "lb-editor-filter", maxlength: "2000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: t`Filter: smile, tags:<5`, "aria-label": t`Filter the pictures`, "aria-describedby": "lb-editor-wrong", oninput: () => { clearTimeout(filter.timer); filter.timer = setTimeout(refilter, 120); } });
+const help = h("button.lb-button.lb-icon", { type: "button", text: "?", "aria-label": t`How to filter`, "aria-expanded": "false", onclick: () => { examples.hidden = !examples.hidden; help.setAttribute("aria-expanded", String(!examples.hidden)); } });
 const examples = h("div.lb-examples", { hidden: true }, ...EXAMPLES.map(([text, what]) => h("button", { type: "button", onclick: () => { setFilter(text); filter.focus(); } }, h("code", { text }), h("span", { text: what }))));
-const sort = h("select.lb-select", { "aria-label": "Order", onchange: () => { remember("editor-sort", sort.value); refilter(); } }, ...SORTS.map(([value, text]) => h("option", { value, text })));
-const reverse = h("button.lb-button.lb-icon", { type: "button", text: "⇅", "aria-label": "The other way round", title: "The other way round", "aria-pressed": "false", onclick: () => { reverse.setAttribute("aria-pressed", String(reverse.getAttribute("aria-pressed") !== "true")); refilter(); } });
-const pick = h("button.lb-button", { type: "button", text: "Select", "aria-pressed": "false", title: "A tap or click adds a picture to the selection, as Ctrl and a click do", onclick: () => setPicking(!picking) });
-const every = h("button.lb-quiet", { type: "button", text: "All", "aria-label": "Select all that are shown", hidden: true, onclick: () => selection.all() });
-const none = h("button.lb-quiet", { type: "button", text: "None", "aria-label": "Select none", hidden: true, onclick: () => unselect() });
+const sort = h("select.lb-select", { "aria-label": t`Order`, onchange: () => { remember("editor-sort", sort.value); refilter(); } }, ...SORTS.map(([value, text]) => h("option", { value, text })));
+const reverse = h("button.lb-button.lb-icon", { type: "button", text: "⇅", "aria-label": t`The other way round`, title: t`The other way round`, "aria-pressed": "false", onclick: () => { reverse.setAttribute("aria-pressed", String(reverse.getAttribute("aria-pressed") !== "true")); refilter(); } });
+const pick = h("button.lb-button", { type: "button", text: t`Select`, "aria-pressed": "false", title: t`A tap or click adds a picture to the selection, as Ctrl and a click do`, onclick: () => setPicking(!picking) });
+const every = h("button.lb-quiet", { type: "button", text: t`All`, "aria-label": t`Select all that are shown`, hidden: true, onclick: () => selection.all() });
+const none = h("button.lb-quiet", { type: "button", text: t`None`, "aria-label": t`Select none`, hidden: true, onclick: () => unselect() });
 const count = h("span.lb-muted.lb-editor-count", { role: "status" });
 const wrong = h("p.lb-error.lb-filter-wrong", { id: "lb-editor-wrong", hidden: true });
-const undo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("undo") }, "↶", h("span.lb-spelled", { text: " Undo" }));
-const redo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("redo") }, "↷", h("span.lb-spelled", { text: " Redo" }));
+const undo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("undo") }, "↶", h("span.lb-spelled", { text: t` Undo` }));
+const redo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("redo") }, "↷", h("span.lb-spelled", { text: t` Redo` }));
 const news = h("div.lb-editor-news", { "aria-live": "polite" });
 
 const view = h("div");
-const nothing = h("div.lb-none", { hidden: true }, h("p", { text: "No picture is like that." }), h("button.lb-button", { type: "button", text: "Show all pictures", onclick: () => setFilter("") }));
+const nothing = h("div.lb-none", { hidden: true }, h("p", { text: t`No picture is like that.` }), h("button.lb-button", { type: "button", text: t`Show all pictures`, onclick: () => setFilter("") }));
 const side = h("div.lb-editor-side");
-const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: "This project has no pictures yet." }), h("button.lb-button", { type: "button", text: "Add pictures", onclick: () => go("project") }));
+const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: t`This project has no pictures yet.` }), h("button.lb-button", { type: "button", text: t`Add pictures`, onclick: () => go("project") }));
 const main = h("div.lb-editor", { hidden: true },
   h("div.lb-editor-tools", {}, h("div.lb-editor-search", {}, filter, help), sort, reverse, pick, h("span.lb-editor-picked", {}, count, every, none), h("span.lb-editor-steps", {}, undo, redo)),
   wrong, examples, news,
@@ -42,10 +42,10 @@ replace(element, empty, main);
 // --- gallery and selection ---------------------------------------------------------------------
 const selection = makeSelection({ order: () => shownRows.map((row) => row.id), onChange: selected });
 const grid = makeGrid(view, {
-  label: "Pictures", multiple: true,
+  label: t`Pictures`, multiple: true,
   draw(cell, row) {
     cell.title = row.name;
-    cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag", { text: "no caption" }), h("span.lb-picked", { text: "✓", "aria-hidden": "true" }));
+    cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag", { text: t`no caption` }), h("span.lb-picked", { text: "✓", "aria-hidden": "true" }));
   },
   mark(cell, row) {
     cell.setAttribute("aria-selected", String(selection.has(row.id)));
@@ -91,8 +91,8 @@ function unselect() {
 
 function drawCount() {
   const all = rows.length.toLocaleString("en"), picked = selection.size;
-  const there = shownRows.length === rows.length ? plural(rows.length, "picture") : `${shownRows.length.toLocaleString("en")} of ${all} pictures`;
-  const text = picked > 1 ? `${there} · ${picked.toLocaleString("en")} selected` : there;
+  const there = shownRows.length === rows.length ? plural(rows.length, "picture") : t`${shownRows.length.toLocaleString("en")} of ${all} pictures`;
+  const text = picked > 1 ? t`${there} · ${picked.toLocaleString("en")} selected` : there;
   if (count.textContent !== text) replace(count, picked > 1 ? h("span.lb-spelled", { text: `${there} · ` }) : there, picked > 1 && text.slice(there.length + 3));
   every.hidden = none.hidden = !(picking || picked > 1);
 }
@@ -129,7 +129,7 @@ function walk(by) {
   if (by === "untagged") {
     const order = shownRows.map((_, i) => (at + 1 + i) % shownRows.length);
     next = order.find((i) => !shownRows[i].captioned && i !== at) ?? -1;
-    if (next < 0) { tellNews("ok", "Every picture that is shown has a caption."); return; }
+    if (next < 0) { tellNews("ok", t`Every picture that is shown has a caption.`); return; }
   } else next = Math.min(shownRows.length - 1, Math.max(0, at < 0 ? 0 : at + by));
   show(shownRows[next].id);
 }
@@ -281,7 +281,7 @@ function caughtUp() {
 
 function elsewhere(ids) {
   const names = ids.slice(0, 3).map((id) => byId.get(id)?.name || id).join(", ");
-  tellNews("info", `${plural(ids.length, "caption")} changed elsewhere, in another window or program: ${names}${ids.length > 3 ? " …" : ""}. The page shows what is there now.`);
+  tellNews("info", t`${plural(ids.length, "caption")} changed elsewhere, in another window or program: ${names}${ids.length > 3 ? " …" : ""}. The page shows what is there now.`);
   if (ids.includes(current)) inspector.refresh();
   if (selection.size > 1) many.read();
 }
@@ -297,7 +297,7 @@ hear(element, "pulse", (pulse) => {
   caughtUp.timer = setTimeout(() => inTurn(async () => {
     const before = rows, others = await catchUp();
     if (others === null) { // all was read anew: after a restart of the server it may well be the same
-      if (!samePictures(before, rows)) tellNews("info", "The pictures of this project changed. The page shows what is there now.");
+      if (!samePictures(before, rows)) tellNews("info", t`The pictures of this project changed. The page shows what is there now.`);
       inspector.refresh();
       readHistory();
     } else if (others.length) { elsewhere(others); readHistory(); }
@@ -309,9 +309,9 @@ async function readHistory() {
   if (!project) return;
   const answer = await ask(server.lb_history, { project }).catch(() => null);
   if (!answer) return;
-  for (const [button, step, word] of [[undo, answer.undo, "Undo"], [redo, answer.redo, "Redo"]]) {
+  for (const [button, step, word] of [[undo, answer.undo, t`Undo`], [redo, answer.redo, t`Redo`]]) {
     button.disabled = !step;
-    button.title = step ? `${word}: ${step.title} (${plural(step.count, "file")})` : `Nothing to ${word.toLowerCase()}`;
+    button.title = step ? `${word}: ${spoken(step.title)} (${plural(step.count, "file")})` : t`Nothing to ${word.toLowerCase()}`;
     button.setAttribute("aria-label", button.title);
   }
 }
@@ -320,7 +320,7 @@ async function step(which) {
   await inspector.flush();
   try {
     const answer = await ask(which === "undo" ? server.lb_undo : server.lb_redo, { project });
-    done(answer, `${which === "undo" ? "Undone" : "Done again"}: ${answer.title || "nothing"} (${plural(answer.changed, "file")}).`, { undone: which === "undo" });
+    done(answer, `${which === "undo" ? t`Undone` : t`Done again`}: ${answer.title || "nothing"} (${plural(answer.changed, "file")}).`, { undone: which === "undo" });
   } catch (error) {
     tellNews("warn", error.message);
   }
@@ -332,13 +332,13 @@ async function step(which) {
 /** What was done, what was left out, and how to take it back. */
 function done(answer, sentence, { undone = false } = {}) {
   const left = answer.skipped_count || answer.skipped?.length || 0;
-  tellNews("ok", sentence, answer.changed > 0 && !undone && h("button.lb-quiet", { type: "button", text: "Undo", onclick: () => step("undo") }),
-    left > 0 && h("details.lb-details", {}, h("summary", { text: `${plural(left, "file")} left as ${left === 1 ? "it was" : "they were"}` }), ...answer.skipped.map(([file, why]) => h("p", { text: `${file}: ${why}` }))));
+  tellNews("ok", sentence, answer.changed > 0 && !undone && h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => step("undo") }),
+    left > 0 && h("details.lb-details", {}, h("summary", { text: t`${plural(left, "file")} left as ${left === 1 ? t`it was` : t`they were`}` }), ...answer.skipped.map(([file, why]) => h("p", { text: `${file}: ${spoken(why)}` }))));
   tell("captions", { by: "editor" });
 }
 
 function tellNews(level, text, ...extra) {
-  replace(news, remark(level, text, { extra: [...extra.filter(Boolean), h("button.lb-quiet", { type: "button", text: "✕", "aria-label": "Put this message away", onclick: () => replace(news) })] }));
+  replace(news, remark(level, text, { extra: [...extra.filter(Boolean), h("button.lb-quiet", { type: "button", text: "✕", "aria-label": t`Put this message away`, onclick: () => replace(news) })] }));
 }
 
 // --- what other parts want to see -------------------------------------------------------------------

@@ -6,7 +6,7 @@
 function makeFieldKinds({ moved, keep, step = () => "0.01" }) {
   return {
     slider(spec, id, field) {
-      const number = h("input.lb-input.lb-mono.lb-gen-number", { type: "number", id: `${id}-number`, min: String(spec.low), max: String(spec.high), step: step(spec), "aria-label": spec.label });
+      const number = h("input.lb-input.lb-mono.lb-gen-number", { type: "number", id: `${id}-number`, min: String(spec.low), max: String(spec.high), step: step(spec), "aria-label": spoken(spec.label) });
       const range = h("input.lb-range", { type: "range", id, min: String(spec.low), max: String(spec.high), step: step(spec) });
       const put = (value) => {
         range.value = String(value);
@@ -28,19 +28,19 @@ function makeFieldKinds({ moved, keep, step = () => "0.01" }) {
       return { input: box };
     },
     choice(spec, id, field) {
-      const select = h("select.lb-select", { id, onchange: () => { moved(spec.key, select.value); keep(field, select.value); } }, ...spec.choices.map(([value, text]) => h("option", { value, text })));
+      const select = h("select.lb-select", { id, onchange: () => { moved(spec.key, select.value); keep(field, select.value); } }, ...spec.choices.map(([value, text]) => h("option", { value, text: spoken(text) })));
       field.put = (value) => { select.value = value; };
       return { input: select };
     },
     /** Few choices that want a sentence each. */
     cards(spec, id, field) {
       const boxes = spec.choices.map(([value, text]) => {
-        const [word, ...rest] = text.split(": ");
+        const [word, ...rest] = spoken(text).split(/: |：/);
         const radio = h("input", { type: "radio", name: id, value, onchange: () => { field.put(value); moved(spec.key, value); keep(field, value); } });
         return [value, radio, h("label.lb-gen-card", {}, radio, h("span", {}, h("b", { text: word }), h("small.lb-muted", { text: rest.join(": ") })))];
       });
       field.put = (value) => { for (const [name, radio, card] of boxes) { radio.checked = name === value; card.classList.toggle("lb-on", name === value); } };
-      return { input: h("div.lb-gen-cards", { role: "radiogroup", "aria-label": spec.label }, ...boxes.map(([, , card]) => card)) };
+      return { input: h("div.lb-gen-cards", { role: "radiogroup", "aria-label": spoken(spec.label) }, ...boxes.map(([, , card]) => card)) };
     },
   };
 }

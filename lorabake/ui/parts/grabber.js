@@ -25,7 +25,7 @@ const accounts = makeGrabAccounts({ onAct: async (what, site, account) => {
   return answer.said;
 } });
 const own = makeGrabOwn({ element, isOpen: () => shown(main) && openTab === "own", onAdd: async (batches, prompts) => {
-  if (!folder.value.trim()) { folder.focus(); throw new Error("Choose the folder first that the pictures go into."); }
+  if (!folder.value.trim()) { folder.focus(); throw new Error(t`Choose the folder first that the pictures go into.`); }
   const answer = await ask(server.lb_grab_own, { project, batches, prompts, ...goal() });
   changed();
   return ownDone(answer);
@@ -35,18 +35,18 @@ const own = makeGrabOwn({ element, isOpen: () => shown(main) && openTab === "own
 const folder = h("input.lb-input", { type: "text", id: "lb-grab-folder", list: "lb-grab-folders", maxlength: "200", placeholder: "kafka", autocomplete: "off", spellcheck: "false" });
 const folders = h("datalist", { id: "lb-grab-folders" });
 const repeats = h("input.lb-input.lb-number", { type: "number", id: "lb-grab-repeats", min: "1", max: "1000", value: "1" });
-const repeatsField = h("label.lb-field", {}, h("span", { text: "Repeats" }), repeats);
-const target = h("div.lb-line.lb-grab-target", {}, h("label.lb-field", {}, h("span", { text: "Into the folder" }), folder), folders, repeatsField);
+const repeatsField = h("label.lb-field", {}, h("span", { text: t`Repeats` }), repeats);
+const target = h("div.lb-line.lb-grab-target", {}, h("label.lb-field", {}, h("span", { text: t`Into the folder` }), folder), folders, repeatsField);
 folder.addEventListener("input", drawFolder);
 folder.addEventListener("change", () => keep({ folder: folder.value.trim() }));
 repeats.addEventListener("change", () => keep({ repeats: Number(repeats.value) || 1 }));
 const goal = () => ({ folder: folder.value.trim(), repeats: Number(repeats.value) || 1 });
 
 const getPicked = h("button.lb-button.lb-primary", { type: "button", id: "lb-grab-picked", onclick: () => get({ picked: results.picked }) });
-const many = h("input.lb-input.lb-number", { type: "number", min: "1", max: "20000", value: "100", "aria-label": "How many", oninput: drawDo });
+const many = h("input.lb-input.lb-number", { type: "number", min: "1", max: "20000", value: "100", "aria-label": t`How many`, oninput: drawDo });
 const getSome = h("button.lb-button", { type: "button", id: "lb-grab-some", onclick: () => get({ limit: Number(many.value) || 1 }) });
 const getAll = h("button.lb-button", { type: "button", id: "lb-grab-all", onclick: () => get({}) });
-const why = h("p.lb-blocked"), stale = h("p.lb-muted", { hidden: true, text: "The search was changed since. Search again to see what fits now." });
+const why = h("p.lb-blocked"), stale = h("p.lb-muted", { hidden: true, text: t`The search was changed since. Search again to see what fits now.` });
 const said = h("div", { "aria-live": "polite" });
 const homeSearch = h("div.lb-grab-home"), homeDownloads = h("div.lb-grab-home"), homeOwn = h("div.lb-grab-home");
 const bar = h("div.lb-grab-do", { hidden: true }, h("div.lb-line.lb-grab-bar", {}, homeSearch, h("span.lb-grow"), getPicked, h("span.lb-grab-some", {}, getSome, many), getAll), stale, why);
@@ -56,17 +56,17 @@ const form = makeGrabForm({ onKeep: async (key, value) => settled(await ask(serv
 
 // --- tabs ------------------------------------------------------------------------------------
 const panels = {
-  search: ["Search", h("div.lb-grab-panel", {}, search.root, results.root, bar)],
-  downloads: ["Downloads", h("div.lb-grab-panel", {}, homeDownloads, form.root, downloads.root)],
-  own: ["Add my own", h("div.lb-grab-panel", {}, homeOwn, own.root)],
-  accounts: ["Accounts", h("div.lb-grab-panel", {}, accounts.root)],
+  search: [t`Search`, h("div.lb-grab-panel", {}, search.root, results.root, bar)],
+  downloads: [t`Downloads`, h("div.lb-grab-panel", {}, homeDownloads, form.root, downloads.root)],
+  own: [t`Add my own`, h("div.lb-grab-panel", {}, homeOwn, own.root)],
+  accounts: [t`Accounts`, h("div.lb-grab-panel", {}, accounts.root)],
 };
 const tabs = Object.fromEntries(Object.entries(panels).map(([name, [text, panel]]) => {
   panel.id = `lb-grab-${name}`;
   panel.setAttribute("role", "tabpanel");
   return [name, h("button.lb-grab-tab", { type: "button", role: "tab", id: `lb-grab-tab-${name}`, "aria-controls": panel.id, text, onclick: () => { replace(said); show(name); } })];
 }));
-const tablist = h("div.lb-grab-tabs", { role: "tablist", "aria-label": "Grabber", onkeydown: (event) => {
+const tablist = h("div.lb-grab-tabs", { role: "tablist", "aria-label": t`Grabber`, onkeydown: (event) => {
   const names = Object.keys(tabs), by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!by) return;
   event.preventDefault();
@@ -150,7 +150,7 @@ async function follow(mine) {
     if (answer.counts) total = results.count(answer.counts, labels, search.filtered(asked));
     drawDo();
     if (!answer.busy) {
-      if (answer.problem) results.problem(answer.problem, /Accounts/.test(answer.problem) && h("button.lb-quiet", { type: "button", text: "Accounts", onclick: () => show("accounts") }));
+      if (answer.problem) results.problem(answer.problem, /Accounts/.test(answer.problem) && h("button.lb-quiet", { type: "button", text: t`Accounts`, onclick: () => show("accounts") }));
       results.busy(false);
       return;
     }
@@ -165,12 +165,12 @@ function halt() {
   results.wait(0, "");
   results.busy(false);
   search.busy(false);
-  if (!stamp) results.problem("The search was stopped.");
+  if (!stamp) results.problem(t`The search was stopped.`);
 }
 
 async function get(what) {
   if (starting) return;
-  if (!folder.value.trim()) { say(why, "Choose the folder first that the pictures go into, such as the character's name."); folder.focus(); return; }
+  if (!folder.value.trim()) { say(why, t`Choose the folder first that the pictures go into, such as the character's name.`); folder.focus(); return; }
   starting = true;
   drawDo();
   try {
@@ -204,7 +204,7 @@ async function update() {
 
 /** What was taken back, and the way forth again. */
 function undone(answer) {
-  const button = h("button.lb-quiet", { type: "button", text: answer.undone ? "Redo" : "Undo", onclick: async () => {
+  const button = h("button.lb-quiet", { type: "button", text: answer.undone ? t`Redo` : t`Undo`, onclick: async () => {
     button.disabled = true;
     try { undone(await ask(server.lb_grab_undo, { project, operation: answer.operation, redo: answer.undone })); } catch (error) { failed(error); }
   } });
@@ -212,11 +212,11 @@ function undone(answer) {
   changed();
 }
 function ownDone(answer) {
-  const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: "Undo", onclick: () => { own.clear(); act("undo", answer); } });
-  const look = answer.review.length > 0 && h("button.lb-button", { type: "button", text: `Look at each of ${answer.review.length.toLocaleString("en")}`, onclick: () => reviewOwn(answer) });
-  const seen = answer.generated > 0 && h("button.lb-quiet", { type: "button", text: "Show the generated ones", onclick: () => { tell("filter", "source:generated"); go("editor"); } });
-  const left = answer.left_out > 0 && h("details", {}, h("summary", { text: `${plural(answer.left_out, "file")} left out, and why` }), ...answer.skipped.map((text) => h("p.lb-muted", { text })));
-  return h("div", {}, remark(answer.saved ? "ok" : "warn", [answer.said, answer.share && `${answer.share} Mistakes are learned as well: what fails goes to the bin.`].filter(Boolean).join(" "), { extra: [look, back, seen] }), left);
+  const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => { own.clear(); act("undo", answer); } });
+  const look = answer.review.length > 0 && h("button.lb-button", { type: "button", text: t`Look at each of ${answer.review.length.toLocaleString("en")}`, onclick: () => reviewOwn(answer) });
+  const seen = answer.generated > 0 && h("button.lb-quiet", { type: "button", text: t`Show the generated ones`, onclick: () => { tell("filter", "source:generated"); go("editor"); } });
+  const left = answer.left_out > 0 && h("details", {}, h("summary", { text: t`${plural(answer.left_out, "file")} left out, and why` }), ...answer.skipped.map((text) => h("p.lb-muted", { text })));
+  return h("div", {}, remark(answer.saved ? "ok" : "warn", [answer.said, answer.share && t`${spoken(answer.share)} Mistakes are learned as well: what fails goes to the bin.`].filter(Boolean).join(" "), { extra: [look, back, seen] }), left);
 }
 let reviewed = null; // the answer whose generated pictures are looked at
 const review = makeReview({ checklist: () => reviewed?.checklist || [], onChange: () => {} });
@@ -234,7 +234,7 @@ review.onClosed(async () => {
   reviewed.review = reviewed.review.filter(([id]) => !failed_.includes(id));
   try {
     const answer = await ask(server.lb_curate_deed, { project, ids: failed_, do: "bin" });
-    replace(said, remark("ok", `${plural(answer.pictures, "picture")} moved to the bin. Undo stands under Curating.`));
+    replace(said, remark("ok", t`${plural(answer.pictures, "picture")} moved to the bin. Undo stands under Curating.`));
   } catch (error) { failed(error); }
   changed();
 });
@@ -258,13 +258,13 @@ function drawDo() {
   const picked = results.picked.length, n = Number(many.value) || 1;
   bar.hidden = !stamp;
   getPicked.hidden = !picked;
-  say(getPicked, `Get ${plural(picked, "picked picture")}`);
-  say(getSome, `Get the first`);
-  say(getAll, total === null ? "Get all that fit" : total > MOST ? `Get the newest ${MOST.toLocaleString("en")}` : `Get all ${total.toLocaleString("en")}`);
+  say(getPicked, t`Get ${plural(picked, "picked picture")}`);
+  say(getSome, t`Get the first`);
+  say(getAll, total === null ? t`Get all that fit` : total > MOST ? t`Get the newest ${MOST.toLocaleString("en")}` : t`Get all ${total.toLocaleString("en")}`);
   stale.hidden = !stamp || JSON.stringify(search.values()) === JSON.stringify(asked);
   getAll.classList.toggle("lb-primary", !picked);
   getAll.hidden = getSome.parentNode.hidden = total === 0;
-  getSome.setAttribute("aria-label", `Get the first ${n}`);
+  getSome.setAttribute("aria-label", t`Get the first ${n}`);
   for (const button of [getPicked, getSome, getAll]) button.disabled = starting;
 }
 
@@ -273,9 +273,9 @@ const FINISHED = ["finished", "stopped", "failed", "interrupted"];
 function ended(row) {
   changed();
   if (row.state !== "finished") return;
-  const next = document.getElementById("sec-duplicates") && h("button.lb-button", { type: "button", text: "Find duplicates", onclick: () => go("duplicates") });
-  const left = row.left_out ? ` ${plural(row.left_out, "picture")} left out; the list says why.` : "";
-  replace(said, remark(row.saved ? "ok" : "info", `${row.saved ? `Saved ${plural(row.saved, "picture")} in ${row.folder}.` : "No new picture was saved."}${left}`, { extra: [row.saved > 0 && next] }));
+  const next = document.getElementById("sec-duplicates") && h("button.lb-button", { type: "button", text: t`Find duplicates`, onclick: () => go("duplicates") });
+  const left = row.left_out ? t` ${plural(row.left_out, "picture")} left out; the list says why.` : "";
+  replace(said, remark(row.saved ? "ok" : "info", `${row.saved ? t`Saved ${plural(row.saved, "picture")} in ${row.folder}.` : t`No new picture was saved.`}${left}`, { extra: [row.saved > 0 && next] }));
 }
 
 async function read() {
@@ -303,7 +303,7 @@ async function read() {
   drawFolder();
   downloads.set(answer.downloads, answer.searches);
   const active = answer.downloads.filter(downloads.active).length;
-  say(tabs.downloads, active ? `Downloads · ${active} running` : "Downloads");
+  say(tabs.downloads, active ? t`Downloads · ${active} running` : t`Downloads`);
   for (const row of answer.downloads) {
     const before = jobs.get(row.place);
     jobs.set(row.place, row.state);

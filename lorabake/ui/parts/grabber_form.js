@@ -2,16 +2,16 @@
 /** onKeep(key, value), onUsual(): give promises that fail with a sentence; complete(field). */
 function makeGrabForm({ onKeep, onUsual, complete }) {
   const often = h("div.lb-set-grid"), rare = h("div.lb-set-grid"), names = h("span.lb-muted");
-  const usual = h("button.lb-quiet", { type: "button", text: "Back to the usual values", hidden: true, onclick: () => onUsual() });
-  const more = h("details.lb-more", {}, h("summary", {}, h("b", { text: "More" }), names), rare);
+  const usual = h("button.lb-quiet", { type: "button", text: t`Back to the usual values`, hidden: true, onclick: () => onUsual() });
+  const more = h("details.lb-more", {}, h("summary", {}, h("b", { text: t`More` }), names), rare);
   const sum = h("span.lb-muted");
-  const root = h("details.lb-more.lb-grab-form", {}, h("summary", {}, h("b", { text: "Captions and files" }), sum), often, more, usual);
+  const root = h("details.lb-more.lb-grab-form", {}, h("summary", {}, h("b", { text: t`Captions and files` }), sum), often, more, usual);
   const fields = new Map();
 
   function make(spec) {
     const id = `lb-grab-set-${spec.key}`, error = h("small.lb-error", { hidden: true });
-    const help = spec.help && h("small.lb-muted", { id: `${id}-help`, text: spec.help });
-    const label = h("label", { for: id, text: spec.unit ? `${spec.label} (${spec.unit})` : spec.label });
+    const help = spec.help && h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) });
+    const label = h("label", { for: id, text: spec.unit ? `${spoken(spec.label)} (${spoken(spec.unit)})` : spoken(spec.label) });
     let input, put;
     const keep = async (value) => {
       try { await onKeep(spec.key, value); error.hidden = true; box.classList.remove("lb-unfit"); } catch (problem) { say(error, problem.message); error.hidden = false; box.classList.add("lb-unfit"); }
@@ -20,7 +20,7 @@ function makeGrabForm({ onKeep, onUsual, complete }) {
       input = h("input", { type: "checkbox", id, onchange: () => keep(input.checked) });
       put = (value) => { input.checked = value; };
     } else if (spec.choices.length) {
-      input = h("select.lb-select", { id, onchange: () => keep(input.value) }, ...spec.choices.map(([value, text]) => h("option", { value, text })));
+      input = h("select.lb-select", { id, onchange: () => keep(input.value) }, ...spec.choices.map(([value, text]) => h("option", { value, text: spoken(text) })));
       put = (value) => { input.value = value; };
     } else {
       input = h("input.lb-input", { type: "text", id, maxlength: "2000", autocomplete: "off", spellcheck: "false", inputmode: spec.type === "int" ? "numeric" : undefined, onchange: () => keep(input.value) });
@@ -38,10 +38,10 @@ function makeGrabForm({ onKeep, onUsual, complete }) {
       const rarely = specs.filter((spec) => spec.more);
       replace(often, ...specs.filter((spec) => !spec.more).map(make));
       replace(rare, ...rarely.map(make));
-      say(names, ` ${rarely.slice(0, 3).map((spec) => spec.label).join(", ")} and ${rarely.length - 3} others`);
+      say(names, t` ${rarely.slice(0, 3).map((spec) => spoken(spec.label)).join(", ")} and ${rarely.length - 3} others`);
     },
     set(values, isUsual) {
-      say(sum, values.captions ? ` tags of ${values.categories}${values.rating === "off" ? "" : `, rating ${values.rating}`}` : " no captions");
+      say(sum, values.captions ? t` tags of ${values.categories}${values.rating === "off" ? "" : t`, rating ${values.rating}`}` : t` no captions`);
       for (const [key, field] of fields) if (!field.box.classList.contains("lb-unfit")) field.put(values[key]);
       if (isUsual !== undefined) usual.hidden = isUsual;
     },

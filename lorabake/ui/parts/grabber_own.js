@@ -6,16 +6,16 @@ function makeGrabOwn({ element, onAdd, isOpen }) {
   const files = h("input", { type: "file", multiple: true, hidden: true, accept: "image/*,.txt,.caption,.zip", onchange: () => { take([...files.files].map((file) => ({ file, folder: "" }))); files.value = ""; } });
   const folder = h("input", { type: "file", multiple: true, hidden: true, webkitdirectory: true, onchange: () => { take([...folder.files].map((file) => ({ file, folder: file.webkitRelativePath.split("/").slice(0, -1).join("/") }))); folder.value = ""; } });
   const zone = h("div.lb-drop.lb-grab-drop", {},
-    h("div", {}, h("p", {}, h("b", { text: "Drop pictures, a folder or a zip here" }), h("span.lb-muted", { text: " or paste a picture with Ctrl+V." })),
-      h("p.lb-muted", { text: "Captions (.txt) beside the pictures come along. AI-generated pictures bring their prompt as the first caption and are marked, so that you can filter them with source:generated. In a folder of their own, fewer repeats make them weigh less." })),
+    h("div", {}, h("p", {}, h("b", { text: t`Drop pictures, a folder or a zip here` }), h("span.lb-muted", { text: t` or paste a picture with Ctrl+V.` })),
+      h("p.lb-muted", { text: t`Captions (.txt) beside the pictures come along. AI-generated pictures bring their prompt as the first caption and are marked, so that you can filter them with source:generated. In a folder of their own, fewer repeats make them weigh less.` })),
     h("div.lb-line", {},
-      h("button.lb-button", { type: "button", text: "Choose pictures or a zip", onclick: () => files.click() }),
-      h("button.lb-button", { type: "button", text: "Choose a folder", onclick: () => folder.click() })), files, folder);
+      h("button.lb-button", { type: "button", text: t`Choose pictures or a zip`, onclick: () => files.click() }),
+      h("button.lb-button", { type: "button", text: t`Choose a folder`, onclick: () => folder.click() })), files, folder);
   const prompts = h("input", { type: "checkbox", checked: true, id: "lb-grab-prompts" });
   const add = h("button.lb-button.lb-primary", { type: "button", onclick: send });
-  const drop = h("button.lb-quiet", { type: "button", text: "Leave them out", onclick: () => { waiting = []; draw(); } });
+  const drop = h("button.lb-quiet", { type: "button", text: t`Leave them out`, onclick: () => { waiting = []; draw(); } });
   const chosen = h("p.lb-grab-chosen");
-  const confirm = h("div.lb-grab-confirm", { hidden: true }, chosen, h("label.lb-check", {}, prompts, "The prompt of AI-generated pictures becomes their first caption"), h("div.lb-line", {}, add, drop));
+  const confirm = h("div.lb-grab-confirm", { hidden: true }, chosen, h("label.lb-check", {}, prompts, t`The prompt of AI-generated pictures becomes their first caption`), h("div.lb-line", {}, add, drop));
   const report = h("div", { "aria-live": "polite" });
   const root = h("div.lb-grab-own", {}, zone, confirm, report);
 
@@ -58,8 +58,8 @@ function makeGrabOwn({ element, onAdd, isOpen }) {
     confirm.hidden = !waiting.length;
     const zips = waiting.filter(({ file }) => /\.zip$/i.test(file.name)).length;
     const bytes = waiting.reduce((sum, { file }) => sum + file.size, 0);
-    say(chosen, `${plural(waiting.length, "file")}${zips ? `, ${plural(zips, "zip archive")} among them` : ""}, ${size(bytes / 2 ** 20)}`);
-    say(add, `Add ${plural(waiting.length, "file")}`);
+    say(chosen, `${plural(waiting.length, "file")}${zips ? t`, ${plural(zips, "zip archive")} among them` : ""}, ${size(bytes / 2 ** 20)}`);
+    say(add, t`Add ${plural(waiting.length, "file")}`);
   }
 
   async function send() {
@@ -74,16 +74,16 @@ function makeGrabOwn({ element, onAdd, isOpen }) {
         batches.push(batch);
         const lane = async () => {
           for (let file = queue.shift(); file; file = queue.shift()) {
-            if (file.size > (/\.zip$/i.test(file.name) ? MAX_ZIP : MAX)) { notes.push(`${file.name} was left out: it is larger than ${/\.zip$/i.test(file.name) ? "4 GB" : "64 MB"}.`); continue; }
+            if (file.size > (/\.zip$/i.test(file.name) ? MAX_ZIP : MAX)) { notes.push(t`${file.name} was left out: it is larger than ${/\.zip$/i.test(file.name) ? "4 GB" : "64 MB"}.`); continue; }
             const answer = await fetch(`/lorabake/upload/${batch}?name=${encodeURIComponent(file.name)}`, { method: "PUT", body: file });
-            if (!answer.ok) notes.push(`${file.name} did not arrive (${await answer.text()}).`);
+            if (!answer.ok) notes.push(t`${file.name} did not arrive (${await answer.text()}).`);
             sent += 1;
-            replace(report, remark("info", `Reading ${sent.toLocaleString("en")} of ${plural(all.length, "file")}…`));
+            replace(report, remark("info", t`Reading ${sent.toLocaleString("en")} of ${plural(all.length, "file")}…`));
           }
         };
         await Promise.all(Array.from({ length: AT_ONCE }, lane));
       }
-      replace(report, remark("info", "Looking at every picture…"));
+      replace(report, remark("info", t`Looking at every picture…`));
       const said = await onAdd(batches, prompts.checked);
       waiting = [];
       draw();

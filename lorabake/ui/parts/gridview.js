@@ -12,7 +12,7 @@
  */
 function makeGrid(view, {
   draw, mark = () => {}, onChoose = () => {}, onOpen = () => {}, onHold = null, onAll = null, onKey = () => false,
-  label = "Pictures", multiple = false, smallest = 128, gap = 8, tall = (width) => width, fit = false,
+  label = t`Pictures`, multiple = false, smallest = 128, gap = 8, tall = (width) => width, fit = false,
 }) {
   const prefix = `lb-grid-${(window.lorabake.grids = (window.lorabake.grids || 0) + 1)}`;
   const area = h("div.lb-tall", { role: "presentation" });

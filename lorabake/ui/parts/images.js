@@ -2,19 +2,19 @@
 // Text reaches the document as textContent only.
 let project = "", rows = [], shownRows = [], version = 0, listing = 0, reading = Promise.resolve(), stale = true;
 
-const which = h("select.lb-select", { "aria-label": "Which pictures", onchange: refilter });
+const which = h("select.lb-select", { "aria-label": t`Which pictures`, onchange: refilter });
 const count = h("span.lb-muted", { role: "status" });
 const edit = h("button.lb-button", { type: "button", onclick: () => { tell("filter", expression()); go("editor"); } });
 const view = h("div");
-const none = h("p.lb-muted.lb-hint", { hidden: true, text: "Every picture has a caption." });
+const none = h("p.lb-muted.lb-hint", { hidden: true, text: t`Every picture has a caption.` });
 const main = h("div.lb-gallery", { hidden: true }, h("div.lb-line", {}, which, count, edit), view, none);
 replace(element, main);
 
 const grid = makeGrid(view, {
-  label: "Pictures of the project", fit: true,
+  label: t`Pictures of the project`, fit: true,
   draw(cell, row) {
-    cell.title = `${row.name}: open it in the Tag/Caption editor`;
-    cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag", { text: "no caption" }));
+    cell.title = t`${row.name}: open it in the Tag/Caption editor`;
+    cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project)}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), h("span.lb-flag", { text: t`no caption` }));
   },
   mark(cell, row) { cell.children[1].hidden = row.captioned; },
   onChoose(index, { keys }) { if (!keys) open(index); },
@@ -36,8 +36,8 @@ function expression() {
 function refilter({ keep = false } = {}) {
   const want = which.value;
   shownRows = rows.filter((row) => want === "all" || (want === "bare" ? !row.captioned : row.folder === want.slice(7)));
-  say(count, shownRows.length === rows.length ? plural(rows.length, "picture") : `${shownRows.length.toLocaleString("en")} of ${plural(rows.length, "picture")}`);
-  say(edit, want === "all" ? "Edit tags and captions" : "Edit these");
+  say(count, shownRows.length === rows.length ? plural(rows.length, "picture") : t`${shownRows.length.toLocaleString("en")} of ${plural(rows.length, "picture")}`);
+  say(edit, want === "all" ? t`Edit tags and captions` : t`Edit these`);
   edit.hidden = view.hidden = !shownRows.length;
   none.hidden = shownRows.length > 0;
   grid.setRows(shownRows, { keep: keep === true });
@@ -52,9 +52,9 @@ async function readAll({ keep = false } = {}) {
     ({ id: `${answer.folders[folder]}/${name}`, name, folder: answer.folders[folder], sha, captioned: tags > 0 }));
   main.hidden = rows.length === 0;
   const before = keep ? which.value : "all";
-  replace(which, h("option", { value: "all", text: "All folders" }),
+  replace(which, h("option", { value: "all", text: t`All folders` }),
     ...answer.folders.map((folder) => h("option", { value: `folder:${folder}`, text: folder })),
-    h("option", { value: "bare", text: "Without a caption" }));
+    h("option", { value: "bare", text: t`Without a caption` }));
   which.value = [...which.options].some((option) => option.value === before) ? before : "all";
   refilter({ keep });
 }

@@ -24,21 +24,21 @@ const upscalers = makeUpscalers({
 
 const said = h("div", { "aria-live": "polite" });
 const sum = h("p.lb-gen-sum", { role: "status" });
-const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-improve", text: "Improve", disabled: true, onclick: begin });
-const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop", onclick: () => act(server.lb_improve_stop, { project, place: view.job.place }) });
-const resume = h("button.lb-button", { type: "button", text: "Go on", onclick: () => act(server.lb_improve_resume, { project, place: view.job.place }) });
+const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-improve", text: t`Improve`, disabled: true, onclick: begin });
+const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop`, onclick: () => act(server.lb_improve_stop, { project, place: view.job.place }) });
+const resume = h("button.lb-button", { type: "button", text: t`Go on`, onclick: () => act(server.lb_improve_resume, { project, place: view.job.place }) });
 const why = h("p.lb-blocked");
 const line = h("p.lb-progress-line");
-const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the improvement", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress of the improvement`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
 const running = h("div.lb-gen-running", { hidden: true }, line, meter);
 const bar = h("div.lb-gen-do.lb-imp-do", {}, trouble, said, running, sum, h("div.lb-line", {}, button, stop, resume, why));
-const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: "This project has no pictures yet." }), h("button.lb-button", { type: "button", text: "Add pictures", onclick: () => go("project") }));
+const empty = h("div.lb-editor-empty", { hidden: true }, h("p", { text: t`This project has no pictures yet.` }), h("button.lb-button", { type: "button", text: t`Add pictures`, onclick: () => go("project") }));
 const settings = h("div.lb-imp-settings", {},
-  h("div.lb-line", {}, h("h3.lb-heading", { text: "How" }), h("span.lb-grow"), form.usual), upscalers.root, form.upscaling, form.contrast);
+  h("div.lb-line", {}, h("h3.lb-heading", { text: t`How` }), h("span.lb-grow"), form.usual), upscalers.root, form.upscaling, form.contrast);
 const main = h("div.lb-improving", { hidden: true },
   h("div.lb-line", {}, summary, h("span.lb-grow"), past.buttons), past.news, hint, looking, unreadable,
-  h("h3.lb-heading", { text: "Which pictures" }), grid.root,
-  h("div.lb-imp-main", {}, settings, h("div.lb-imp-what", {}, h("h3.lb-heading", { text: "What it will do" }), preview.root)), bar);
+  h("h3.lb-heading", { text: t`Which pictures` }), grid.root,
+  h("div.lb-imp-main", {}, settings, h("div.lb-imp-what", {}, h("h3.lb-heading", { text: t`What it will do` }), preview.root)), bar);
 form.usual.addEventListener("click", () => usual().catch(failed));
 replace(element, empty, main);
 
@@ -138,7 +138,7 @@ function changed() {
 async function turnBack(result) {
   try {
     const answer = await ask(server.lb_improve_undo, { project, operation: result.operation, redo: result.can === "redo" });
-    if (answer.skipped.length) past.tellNews("warn", `${plural(answer.skipped_count, "file")} left as it was.`, { skipped: answer.skipped });
+    if (answer.skipped.length) past.tellNews("warn", t`${plural(answer.skipped_count, "file")} left as it was.`, { skipped: answer.skipped });
     changed();
   } catch (error) { failed(error); }
   again();
@@ -149,21 +149,21 @@ const active = () => view?.job && ["running", "queued"].includes(view.job.state)
 
 function drawSummary() {
   const { pictures, small, blurred, looks } = view, look = view.looking;
-  const parts = [small ? `${small.toLocaleString("en")} too small for ${small === 1 ? "its bucket" : "their bucket"}` : "none too small for its bucket"];
-  if (looks || blurred) parts.push(blurred ? `${blurred.toLocaleString("en")} blurred` : "none blurred");
+  const parts = [small ? t`${small.toLocaleString("en")} too small for ${small === 1 ? t`its bucket` : t`their bucket`}` : t`none too small for its bucket`];
+  if (looks || blurred) parts.push(blurred ? t`${blurred.toLocaleString("en")} blurred` : t`none blurred`);
   say(summary, view.problem ? plural(pictures, "picture") : `${plural(pictures, "picture")}: ${parts.join(", ")}.`);
   const notes = [];
-  if (view.problem) notes.push(remark("warn", view.problem, { extra: [h("button.lb-quiet", { type: "button", text: "Go to the recipe", onclick: () => go("oven") })] }));
-  else if (view.resolution <= 512) notes.push(remark("info", `Your recipe trains at ${view.resolution} px. The guide says: up to 512 this step can be skipped when the pictures are good.`));
+  if (view.problem) notes.push(remark("warn", view.problem, { extra: [h("button.lb-quiet", { type: "button", text: t`Go to the recipe`, onclick: () => go("oven") })] }));
+  else if (view.resolution <= 512) notes.push(remark("info", t`Your recipe trains at ${spoken(view.resolution)} px. The guide says: up to 512 this step can be skipped when the pictures are good.`));
   const key = JSON.stringify([view.problem, view.resolution]);
   if (hint.dataset.key !== key) { hint.dataset.key = key; replace(hint, ...notes); }
   looking.hidden = !(look.running || look.stopped || look.problem);
   if (looking.hidden) { delete looking.dataset.key; return; }
-  const text = look.running ? `Looking for blurred pictures: ${look.done.toLocaleString("en")} of ${look.total.toLocaleString("en")} …` : look.problem || "Not all pictures were looked at, so blurred ones may be missing.";
+  const text = look.running ? t`Looking for blurred pictures: ${look.done.toLocaleString("en")} of ${look.total.toLocaleString("en")} …` : look.problem || t`Not all pictures were looked at, so blurred ones may be missing.`;
   const state = `${look.running}|${look.stopped}|${look.problem}`;
   if (looking.dataset.key !== state) {
     looking.dataset.key = state;
-    replace(looking, h("span.lb-muted"), h("button.lb-quiet", { type: "button", text: look.running ? "Stop looking" : "Go on looking", onclick: () => act(server.lb_improve_looking, { project, do: look.running ? "stop" : "go on" }) }));
+    replace(looking, h("span.lb-muted"), h("button.lb-quiet", { type: "button", text: look.running ? t`Stop looking` : t`Go on looking`, onclick: () => act(server.lb_improve_looking, { project, do: look.running ? "stop" : "go on" }) }));
   }
   say(looking.firstChild, text);
 }
@@ -171,7 +171,7 @@ function drawUnreadable() {
   const look = view.looking, key = JSON.stringify([look.unreadable, look.unreadable_count]);
   if (unreadable.dataset.key === key) return;
   unreadable.dataset.key = key;
-  replace(unreadable, look.unreadable_count > 0 && remark("warn", `${plural(look.unreadable_count, "picture")} could not be read.`, { extra: [h("details.lb-details", {}, h("summary", { text: "Which" }), ...look.unreadable.map(([id, reason]) => h("p", { text: `${id}: ${reason}` })))] }));
+  replace(unreadable, look.unreadable_count > 0 && remark("warn", t`${plural(look.unreadable_count, "picture")} could not be read.`, { extra: [h("details.lb-details", {}, h("summary", { text: t`Which` }), ...look.unreadable.map(([id, reason]) => h("p", { text: `${id}: ${spoken(reason)}` })))] }));
 }
 
 const px = ([width, height]) => `${width.toLocaleString("en")} × ${height.toLocaleString("en")}`;
@@ -179,35 +179,35 @@ function drawDo() {
   if (!view) return;
   const values = form.values(), nothing = values.upscaler === "off" && !values.contrast, n = plan?.changing ?? 0;
   const short = plan && plan.mib > plan.free;
-  const reason = plan?.problem || (nothing ? "Choose an upscaler, or change the contrast." : !grid.size ? "Choose pictures first." : plan && !n ? "These pictures would stay as they are." : short ? `There is too little room on the disk: ${size(plan.free)} are free.` : "");
-  say(button, n ? `Improve ${plural(n, "picture")}` : "Improve pictures");
+  const reason = plan?.problem || (nothing ? t`Choose an upscaler, or change the contrast.` : !grid.size ? t`Choose pictures first.` : plan && !n ? t`These pictures would stay as they are.` : short ? t`There is too little room on the disk: ${size(plan.free)} are free.` : "");
+  say(button, n ? t`Improve ${plural(n, "picture")}` : t`Improve pictures`);
   button.disabled = working || active() || Boolean(reason) || !n;
   button.hidden = Boolean(active());
   stop.hidden = !active();
   stop.disabled = Boolean(view.job?.stopping);
-  say(stop, view.job?.state === "queued" ? "Take out of the queue" : view.job?.stopping ? "Stopping…" : "Stop");
+  say(stop, view.job?.state === "queued" ? t`Take out of the queue` : view.job?.stopping ? t`Stopping…` : t`Stop`);
   resume.hidden = !view.job?.can_resume || active();
-  say(why, active() ? "" : reason);
+  say(why, active() ? "" : spoken(reason));
   sum.hidden = !plan || !n || active();
   if (sum.hidden) return;
   const parts = [];
-  if (plan.larger) parts.push(`${plan.larger === 1 ? "1 becomes" : `${plan.larger.toLocaleString("en")} become`} larger, ${plan.larger === 1 ? "" : "the middle one "}from ${px(plan.from)} to ${px(plan.to)} px`);
-  if (plan.contrasted) parts.push(`${plan.contrasted.toLocaleString("en")} ${plan.contrasted === 1 ? "gets" : "get"} another contrast`);
-  if (plan.chosen > n) parts.push(`${(plan.chosen - n).toLocaleString("en")} ${plan.chosen - n === 1 ? "stays as it is" : "stay as they are"}`);
-  parts.push(plan.seconds === null ? "try the model on a part to know how long it takes" : `about ${span(plan.seconds)}`);
-  parts.push(`about ${size(plan.mib)}; the originals are kept`);
+  if (plan.larger) parts.push(t`${plan.larger === 1 ? t`1 becomes` : t`${plan.larger.toLocaleString("en")} become`} larger, ${plan.larger === 1 ? "" : t`the middle one `}from ${px(plan.from)} to ${px(plan.to)} px`);
+  if (plan.contrasted) parts.push(t`${plan.contrasted.toLocaleString("en")} ${plan.contrasted === 1 ? t`gets` : t`get`} another contrast`);
+  if (plan.chosen > n) parts.push(`${(plan.chosen - n).toLocaleString("en")} ${plan.chosen - n === 1 ? t`stays as it is` : t`stay as they are`}`);
+  parts.push(plan.seconds === null ? t`try the model on a part to know how long it takes` : t`about ${span(plan.seconds)}`);
+  parts.push(t`about ${size(plan.mib)}; the originals are kept`);
   const text = parts.join(" · ");
   say(sum, text[0].toUpperCase() + text.slice(1));
 }
 
 function progress(job) {
-  if (job.state === "queued") return job.position ? `Waits in the queue, ${plural(job.position, "job")} before it.` : "Is next in the queue.";
+  if (job.state === "queued") return job.position ? t`Waits in the queue, ${plural(job.position, "job")} before it.` : t`Is next in the queue.`;
   if (job.state === "running") {
-    if (!job.step) return job.doing || "Getting the upscaler ready";
-    return [`${Math.floor((100 * job.step) / job.steps)} %`, job.name, job.left !== null ? `${span(job.left)} left` : ""].filter(Boolean).join(" · ");
+    if (!job.step) return job.doing || t`Getting the upscaler ready`;
+    return [`${Math.floor((100 * job.step) / job.steps)} %`, job.name, job.left !== null ? t`${span(job.left)} left` : ""].filter(Boolean).join(" · ");
   }
-  if (job.state === "stopped" && !job.steps) return "Taken out of the queue.";
-  return { stopped: "Stopped. What was ready is kept.", interrupted: "Interrupted. It can go on where it was.", failed: "Could not be finished." }[job.state] || "";
+  if (job.state === "stopped" && !job.steps) return t`Taken out of the queue.`;
+  return { stopped: t`Stopped. What was ready is kept.`, interrupted: t`Interrupted. It can go on where it was.`, failed: t`Could not be finished.` }[job.state] || "";
 }
 
 function drawJob() {
@@ -230,10 +230,10 @@ function drawResult() {
   if (said.dataset.key === key) return;
   said.dataset.key = key;
   const nodes = [];
-  if (job && ["failed", "interrupted"].includes(job.state) && job.text) nodes.push(remark("bad", job.text, { extra: [job.details && h("details", {}, h("summary", { text: "Details" }), h("pre", { text: job.details }))] }));
+  if (job && ["failed", "interrupted"].includes(job.state) && job.text) nodes.push(remark("bad", job.text, { extra: [job.details && h("details", {}, h("summary", { text: t`Details` }), h("pre", { text: job.details }))] }));
   if (result) {
-    const back = result.can && h("button.lb-quiet", { type: "button", text: result.can === "undo" ? "Undo" : "Redo", onclick: (event) => { event.currentTarget.disabled = true; turnBack(result); } });
-    const left = result.skipped.length > 0 && h("details", {}, h("summary", { text: "Which ones" }), ...result.skipped.map((text) => h("p.lb-muted", { text })));
+    const back = result.can && h("button.lb-quiet", { type: "button", text: result.can === "undo" ? t`Undo` : t`Redo`, onclick: (event) => { event.currentTarget.disabled = true; turnBack(result); } });
+    const left = result.skipped.length > 0 && h("details", {}, h("summary", { text: t`Which ones` }), ...result.skipped.map((text) => h("p.lb-muted", { text })));
     nodes.push(remark(result.skipped.length ? "warn" : "ok", result.said, { extra: [back, left] }));
   }
   replace(said, ...nodes);

@@ -5,7 +5,7 @@
  */
 function makeImproveForm({ onMove, onKeep }) {
   const upscaling = h("div.lb-imp-fields"), contrast = h("div.lb-imp-fields.lb-imp-contrast");
-  const usual = h("button.lb-quiet", { type: "button", text: "Back to the usual values" });
+  const usual = h("button.lb-quiet", { type: "button", text: t`Back to the usual values` });
   let fields = {}, values = {}, edits = 0;
 
   function moved(key, value) {
@@ -39,8 +39,8 @@ function makeImproveForm({ onMove, onKeep }) {
     const { input, beside } = makers[made](spec, id, field);
     if (spec.help) input.setAttribute("aria-describedby", `${id}-help`);
     field.error = h("small.lb-error", { hidden: true });
-    const help = spec.help && h("small.lb-muted", { id: `${id}-help`, text: spec.help });
-    const label = h(made === "cards" ? "span.lb-gen-label" : "label", { for: made === "cards" ? undefined : id, text: spec.unit ? `${spec.label} (${spec.unit})` : spec.label });
+    const help = spec.help && h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) });
+    const label = h(made === "cards" ? "span.lb-gen-label" : "label", { for: made === "cards" ? undefined : id, text: spec.unit ? `${spoken(spec.label)} (${spoken(spec.unit)})` : spoken(spec.label) });
     field.box = made === "bool"
       ? h("div.lb-set.lb-set-bool", {}, h("div.lb-set-head", {}, input, label), help, field.error)
       : h("div.lb-set", {}, h("div.lb-set-head", {}, label, beside), input, help, field.error);

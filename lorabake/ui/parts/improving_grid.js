@@ -2,13 +2,13 @@
 /** project(): its name; onTicked(): another choice; onShow(row): look at one closely. */
 function makeImproveGrid({ project, onTicked, onShow }) {
   const SMALL = 1, BLURRED = 2;
-  const LOOKS = [["need", "Need it"], ["small", "Too small"], ["blurred", "Blurred"], ["ticked", "Chosen"], ["", "All"]];
+  const LOOKS = [["need", t`Need it`], ["small", t`Too small`], ["blurred", t`Blurred`], ["ticked", t`Chosen`], ["", t`All`]];
   const is = { need: (row) => row.needs > 0, small: (row) => row.needs & SMALL, blurred: (row) => row.needs & BLURRED, ticked: (row) => ticks.has(row.id), "": () => true };
-  const chips = h("div.lb-curate-chips", { role: "group", "aria-label": "Show" });
+  const chips = h("div.lb-curate-chips", { role: "group", "aria-label": t`Show` });
   const count = h("span.lb-muted.lb-editor-count", { role: "status" });
-  const needed = h("button.lb-quiet", { type: "button", text: "Choose those that need it", onclick: () => pick(rows.filter(proposed)) });
-  const all = h("button.lb-quiet", { type: "button", text: "Choose all shown", onclick: () => pick([...rows.filter((row) => ticks.has(row.id)), ...seen]) });
-  const none = h("button.lb-quiet", { type: "button", text: "Choose none", onclick: () => pick([]) });
+  const needed = h("button.lb-quiet", { type: "button", text: t`Choose those that need it`, onclick: () => pick(rows.filter(proposed)) });
+  const all = h("button.lb-quiet", { type: "button", text: t`Choose all shown`, onclick: () => pick([...rows.filter((row) => ticks.has(row.id)), ...seen]) });
+  const none = h("button.lb-quiet", { type: "button", text: t`Choose none`, onclick: () => pick([]) });
   const view = h("div");
   const nothing = h("p.lb-muted.lb-hint", { hidden: true });
   const root = h("div.lb-imp-which", {}, chips, h("div.lb-line", {}, count, h("span.lb-grow"), needed, all, none), view, nothing);
@@ -21,7 +21,7 @@ function makeImproveGrid({ project, onTicked, onShow }) {
   const ticks = makeSelection({ order: () => seen.map((row) => row.id), onChange: ticked });
 
   const grid = makeGrid(view, {
-    label: "Pictures to improve", multiple: true, smallest: 98, fit: true,
+    label: t`Pictures to improve`, multiple: true, smallest: 98, fit: true,
     draw(cell, row) {
       const box = h("span.lb-imp-tick", { "aria-hidden": "true", onclick: (event) => { event.stopPropagation(); grid.activate(Number(cell.dataset.index), { bring: false }); grid.focus(); toggle(row.id); } });
       cell.append(h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${row.sha}`, alt: row.name, decoding: "async", draggable: "false" }), box, h("span.lb-flag"));
@@ -33,7 +33,7 @@ function makeImproveGrid({ project, onTicked, onShow }) {
       flag.classList.toggle("lb-imp-made", Boolean(row.made));
       cell.title = `${row.name}, ${row.width} × ${row.height} px${word ? `: ${word}` : ""}`;
       cell.setAttribute("aria-selected", String(ticks.has(row.id)));
-      cell.setAttribute("aria-label", `${row.name}${word ? `, ${word}` : ""}${ticks.has(row.id) ? ", chosen" : ""}`);
+      cell.setAttribute("aria-label", `${row.name}${word ? `, ${word}` : ""}${ticks.has(row.id) ? t`, chosen` : ""}`);
       cell.classList.toggle("lb-current", row.id === current);
     },
     onChoose(index, how) {
@@ -47,7 +47,7 @@ function makeImproveGrid({ project, onTicked, onShow }) {
     onAll: () => pick([...rows.filter((row) => ticks.has(row.id)), ...seen]),
   });
 
-  const reasons = (row) => [row.made && "improved", row.needs & SMALL && "too small", row.needs & BLURRED && "blurred"].filter(Boolean);
+  const reasons = (row) => [row.made && "improved", row.needs & SMALL && t`too small`, row.needs & BLURRED && "blurred"].filter(Boolean);
 
   function show(row) {
     current = row?.id ?? null;
@@ -83,7 +83,7 @@ function makeImproveGrid({ project, onTicked, onShow }) {
       .filter(([value, , n]) => n || !value || value === look || value === "need")
       .map(([value, text, n]) => h("button.lb-curate-chip", { type: "button", "aria-pressed": String(look === value), onclick: () => { look = value; choose(); } }, h("span", { text }), h("b", { text: n.toLocaleString("en") }))));
     if (focused >= 0) chips.children[Math.min(focused, chips.children.length - 1)]?.focus();
-    say(count, `${ticks.size.toLocaleString("en")} of ${plural(rows.length, "picture")} chosen`);
+    say(count, t`${ticks.size.toLocaleString("en")} of ${plural(rows.length, "picture")} chosen`);
     needed.hidden = !rows.some(proposed);
     none.disabled = !ticks.size;
     all.disabled = seen.every((row) => ticks.has(row.id));
@@ -95,7 +95,7 @@ function makeImproveGrid({ project, onTicked, onShow }) {
     grid.activate(seen.findIndex((row) => row.id === current), { bring: false });
     nothing.hidden = seen.length > 0;
     view.hidden = !seen.length;
-    say(nothing, { need: "No picture needs it: all are large enough for their bucket and sharp. Others can be chosen under All.", ticked: "No picture is chosen." }[look] || "No picture is like that.");
+    say(nothing, { need: t`No picture needs it: all are large enough for their bucket and sharp. Others can be chosen under All.`, ticked: t`No picture is chosen.` }[look] || t`No picture is like that.`);
     drawChips();
   }
 

@@ -4,20 +4,20 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
   const CLEANLY = "https://openmodeldb.info/models/1x-ReFocus-Cleanly", DATABASE = "https://openmodeldb.info";
   const select = h("select.lb-select.lb-imp-model", { id: "lb-improve-upscaler", onchange: () => onChoose(select.value) });
   const facts = h("small.lb-muted"), problem = h("small.lb-error", { hidden: true });
-  const files = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Model files", onchange: () => send([...files.files]) });
-  const add = h("button.lb-button", { type: "button", text: "Add a model file", onclick: () => files.click() });
-  const look = h("button.lb-quiet", { type: "button", text: "Look again", title: "Look through the folders of A1111, Forge and ComfyUI once more", onclick: again });
+  const files = h("input", { type: "file", multiple: true, hidden: true, "aria-label": t`Model files`, onchange: () => send([...files.files]) });
+  const add = h("button.lb-button", { type: "button", text: t`Add a model file`, onclick: () => files.click() });
+  const look = h("button.lb-quiet", { type: "button", text: t`Look again`, title: t`Look through the folders of A1111, Forge and ComfyUI once more`, onclick: again });
   const said = h("div", { "aria-live": "polite" });
   const folder = h("code.lb-mono"), endings = h("span");
-  const one = h("div.lb-imp-resize", { hidden: true }, h("p", { text: "This model keeps the size: it only makes clearer." }), h("button.lb-button", { type: "button", text: "Set Resize to 1", onclick: onResize }));
+  const one = h("div.lb-imp-resize", { hidden: true }, h("p", { text: t`This model keeps the size: it only makes clearer.` }), h("button.lb-button", { type: "button", text: t`Set Resize to 1`, onclick: onResize }));
   const away = (text, href) => h("a", { href, target: "_blank", rel: "noopener noreferrer", text });
-  const help = h("details.lb-details", {}, h("summary", { text: "Where models come from" }),
-    h("p", {}, "For an old and blurry anime the guide takes ", away("ReFocus Cleanly", CLEANLY), " with Resize 1. Use it on blurred pictures only: sharp ones get worse. Its licence forbids commercial use, so it is not shipped; download it from its page."),
-    h("p", {}, away("OpenModelDB", DATABASE), " lists many others, such as 4x models for drawings."),
-    h("p", {}, "Put the file (", endings, ") here, or drop it onto this part of the page: ", folder),
-    h("p.lb-muted", { text: "Models in the folders of A1111 or Forge (ESRGAN) and ComfyUI (upscale_models) are found by themselves and used where they lie." }));
+  const help = h("details.lb-details", {}, h("summary", { text: t`Where models come from` }),
+    h("p", {}, t`For an old and blurry anime the guide takes `, away("ReFocus Cleanly", CLEANLY), t` with Resize 1. Use it on blurred pictures only: sharp ones get worse. Its licence forbids commercial use, so it is not shipped; download it from its page.`),
+    h("p", {}, away("OpenModelDB", DATABASE), t` lists many others, such as 4x models for drawings.`),
+    h("p", {}, t`Put the file (`, endings, t`) here, or drop it onto this part of the page: `, folder),
+    h("p.lb-muted", { text: t`Models in the folders of A1111 or Forge (ESRGAN) and ComfyUI (upscale_models) are found by themselves and used where they lie.` }));
   const root = h("div.lb-imp-models", {},
-    h("div.lb-set", {}, h("div.lb-set-head", {}, h("label", { for: select.id, text: "Upscaler" })), select, facts, problem),
+    h("div.lb-set", {}, h("div.lb-set-head", {}, h("label", { for: select.id, text: t`Upscaler` })), select, facts, problem),
     one, h("div.lb-line", {}, add, look, files), said, help);
   let view = null, sending = false, held = []; // held: files that came before their turn
 
@@ -36,8 +36,8 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
     if (!held.length || sending || !view) return;
     chosen = held.splice(0);
     const notes = [], fit = chosen.filter((file) => {
-      if (!view.endings.some((ending) => file.name.toLowerCase().endsWith(ending))) notes.push(`${file.name} is no model. Choose a ${view.endings.join(" or ")} file.`);
-      else if (file.size > view.largest * 2 ** 20) notes.push(`${file.name} is larger than ${view.largest} MB. Put it into ${view.folder} yourself, then press Look again.`);
+      if (!view.endings.some((ending) => file.name.toLowerCase().endsWith(ending))) notes.push(t`${file.name} is no model. Choose a ${view.endings.join(" or ")} file.`);
+      else if (file.size > view.largest * 2 ** 20) notes.push(t`${file.name} is larger than ${view.largest} MB. Put it into ${view.folder} yourself, then press Look again.`);
       else return true;
       return false;
     });
@@ -45,12 +45,12 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
     const batch = `${Date.now()}${Math.floor(Math.random() * 1e6)}`;
     let arrived = 0;
     for (const file of fit) {
-      draw(`Taking in ${file.name}…`);
+      draw(t`Taking in ${file.name}…`);
       try {
         const answer = await fetch(`/lorabake/upload/${batch}?name=${encodeURIComponent(file.name)}`, { method: "PUT", body: file });
         if (!answer.ok) throw new Error(await answer.text());
         arrived += 1;
-      } catch (error) { notes.push(`${file.name} did not arrive (${error.message}).`); }
+      } catch (error) { notes.push(t`${file.name} did not arrive (${error.message}).`); }
     }
     let added = [];
     if (arrived) {
@@ -62,16 +62,16 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
     }
     sending = false;
     draw();
-    replace(said, added.length > 0 && remark("ok", `${added.join(", ")} is here now and can be chosen.`), ...notes.map((text) => remark("warn", text)));
+    replace(said, added.length > 0 && remark("ok", t`${added.join(", ")} is here now and can be chosen.`), ...notes.map((text) => remark("warn", text)));
     if (added.length === 1 && !notes.length) onChoose(added[0]);
     send([]);
   }
 
   function draw(doing = "") {
     add.disabled = sending;
-    say(add, sending ? doing || "Taking it in…" : "Add a model file");
+    say(add, sending ? doing || t`Taking it in…` : t`Add a model file`);
     look.disabled = Boolean(view?.looking);
-    say(look, view?.looking ? "Looking…" : "Look again");
+    say(look, view?.looking ? t`Looking…` : t`Look again`);
   }
 
   return {
@@ -88,8 +88,8 @@ function makeUpscalers({ onChoose, onResize, take, again }) {
       }
       if (document.activeElement !== select || select.value === "") select.value = values.upscaler;
       const row = view.rows.find((one) => one.name === values.upscaler);
-      say(facts, row?.facts || (values.upscaler === "lanczos" ? "Larger, but no clearer. A model draws sharper lines." : ""));
-      say(problem, view.problem);
+      say(facts, row?.facts || (values.upscaler === "lanczos" ? t`Larger, but no clearer. A model draws sharper lines.` : ""));
+      say(problem, spoken(view.problem));
       problem.hidden = !view.problem;
       one.hidden = !(row?.scale === 1 && !(values.fit === "factor" && Number(values.factor) === 1));
       say(folder, view.folder);

@@ -8,16 +8,16 @@ function makeImprovePreview({ server, project, values, choice, onMeasured }) {
   let row = null, mode = "close", at = { x: 0.5, y: 0.4 }, split = 50, about = null, close = null, live = false, turn = 0, timer = 0;
   const loaded = new Map(); // address → image or promise
 
-  const canvas = h("canvas.lb-imp-canvas", { role: "img", "aria-label": "Before at the left, after at the right" });
+  const canvas = h("canvas.lb-imp-canvas", { role: "img", "aria-label": t`Before at the left, after at the right` });
   const edge = h("i.lb-imp-edge", { hidden: true }), hole = h("i.lb-imp-hole", { hidden: true });
   const paper = h("div.lb-imp-paper", {}, canvas, edge, hole);
   const cover = h("p.lb-imp-cover", { hidden: true });
   const frame = h("div.lb-imp-frame", {}, paper, cover);
-  const slider = h("input.lb-range", { type: "range", min: "0", max: "100", step: "1", value: "50", "aria-label": "Where before ends and after begins", oninput: () => { split = Number(slider.value); paint(); } });
+  const slider = h("input.lb-range", { type: "range", min: "0", max: "100", step: "1", value: "50", "aria-label": t`Where before ends and after begins`, oninput: () => { split = Number(slider.value); paint(); } });
   const before = h("span"), after = h("span");
-  const modes = h("div.lb-switch.lb-imp-modes", { role: "group", "aria-label": "What to show" }, ...[["close", "Close up"], ["whole", "Whole picture"]].map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-mode": value, onclick: () => setMode(value) })));
-  const attempt = h("button.lb-button", { type: "button", text: "Try it here", onclick: () => { live = true; ask_close({ again: Boolean(close?.problem) }); } });
-  const stop = h("button.lb-quiet", { type: "button", text: "Stop", hidden: true, onclick: () => { live = false; ask(server.lb_improve_close_stop, {}).catch(() => {}).then(() => ask_close({ begin: false })); } });
+  const modes = h("div.lb-switch.lb-imp-modes", { role: "group", "aria-label": t`What to show` }, ...[["close", t`Close up`], ["whole", t`Whole picture`]].map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-mode": value, onclick: () => setMode(value) })));
+  const attempt = h("button.lb-button", { type: "button", text: t`Try it here`, onclick: () => { live = true; ask_close({ again: Boolean(close?.problem) }); } });
+  const stop = h("button.lb-quiet", { type: "button", text: t`Stop`, hidden: true, onclick: () => { live = false; ask(server.lb_improve_close_stop, {}).catch(() => {}).then(() => ask_close({ begin: false })); } });
   const name = h("b"), facts = h("span.lb-muted");
   const reasons = h("ul.lb-reasons"), words = h("p.lb-imp-words", { role: "status" });
   const root = h("div.lb-imp-preview", { hidden: true },
@@ -109,7 +109,7 @@ function makeImprovePreview({ server, project, values, choice, onMeasured }) {
     const plain = mode === "whole" ? picture : ready(improved(close?.plain)), made = mode === "close" && model() ? ready(improved(close?.made)) : null;
     tellWords();
     if (!picture || !plain) {
-      if (mode === "whole") image(whole()).then?.((found) => { if (found) draw(); else cover_with("This picture is no longer there."); });
+      if (mode === "whole") image(whole()).then?.((found) => { if (found) draw(); else cover_with(t`This picture is no longer there.`); });
       return;
     }
     cover.hidden = true;
@@ -149,26 +149,26 @@ function makeImprovePreview({ server, project, values, choice, onMeasured }) {
   const px = ([width, height]) => `${width.toLocaleString("en")} × ${height.toLocaleString("en")} px`;
   function tellWords() {
     const target = about?.target, same = target && target[0] === row.width && target[1] === row.height;
-    say(facts, `${px([row.width, row.height])}${target ? (same ? ", the size stays" : ` → ${px(target)}`) : ""}${about?.bucket ? ` · bucket ${about.bucket.join(" × ")}` : ""}`);
+    say(facts, `${px([row.width, row.height])}${target ? (same ? t`, the size stays` : ` → ${px(target)}`) : ""}${about?.bucket ? t` · bucket ${about.bucket.join(" × ")}` : ""}`);
     if (mode === "close") {
-      say(before, close ? `Before: ${close.box[2]} px` : "Before");
-      say(after, close ? `After: ${close.size[0]} px` : "After");
-    } else { say(before, "Before"); say(after, "After"); }
-    replace(reasons, ...(about?.why || []).map(([kind, why]) => h("li", {}, h("b", { text: kind === "small" ? "Too small" : "Blurred" }), h("span", { text: why }))),
-      about?.made && h("li", {}, h("b", { text: "Improved before" }), h("span", { text: "So it is not chosen by itself. The original is kept." })));
+      say(before, close ? t`Before: ${close.box[2]} px` : t`Before`);
+      say(after, close ? t`After: ${close.size[0]} px` : t`After`);
+    } else { say(before, t`Before`); say(after, t`After`); }
+    replace(reasons, ...(about?.why || []).map(([kind, why]) => h("li", {}, h("b", { text: kind === "small" ? t`Too small` : t`Blurred` }), h("span", { text: why }))),
+      about?.made && h("li", {}, h("b", { text: t`Improved before` }), h("span", { text: t`So it is not chosen by itself. The original is kept.` })));
     words.classList.toggle("lb-error", Boolean(mode === "close" && close?.problem));
     say(words, sentence());
     attempt.hidden = !(mode === "close" && model() && close && !close.made && !close.running);
-    say(attempt, close?.problem ? "Try again" : "Try it here");
+    say(attempt, close?.problem ? t`Try again` : t`Try it here`);
     stop.hidden = !(mode === "close" && close?.running);
   }
   function sentence() {
     const curve = settings().contrast ? about?.curve : null;
-    const contrast = !curve ? "" : !curve.changes ? "Its contrast is good as it is." : curve.frames > 1 ? `One curve for ${plural(curve.frames, "frame")} of this scene.` : "";
-    if (mode === "whole") return [contrast, enlarges() ? "The upscaler shows close up: press the picture where you want to see it." : ""].filter(Boolean).join(" ");
+    const contrast = !curve ? "" : !curve.changes ? t`Its contrast is good as it is.` : curve.frames > 1 ? t`One curve for ${plural(curve.frames, "frame")} of this scene.` : "";
+    if (mode === "whole") return [contrast, enlarges() ? t`The upscaler shows close up: press the picture where you want to see it.` : ""].filter(Boolean).join(" ");
     if (close?.problem) return close.problem;
-    if (close?.running) return "Trying the model on this part…";
-    if (model() && close && !close.made) return "The model has not been tried here yet: this is without it.";
+    if (close?.running) return t`Trying the model on this part…`;
+    if (model() && close && !close.made) return t`The model has not been tried here yet: this is without it.`;
     return contrast;
   }
 
@@ -218,7 +218,7 @@ function makeImprovePreview({ server, project, values, choice, onMeasured }) {
       if (!other) { tell_about(); return; }
       about = close = shown_before = null;
       at = { x: 0.5, y: 0.4 };
-      cover_with("Loading…");
+      cover_with(t`Loading…`);
       tellWords();
       tell_about();
       clearTimeout(timer);

@@ -20,6 +20,7 @@
 function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onSaved = () => {}, onOrder = () => {} }) {
   let current = null; // { project, row, edit, opening, queue }
   let view = recall("editor-view", "tags"), shownAt = 0, counting = 0, sheet = null;
+  const UNKNOWN = "not in the list";
   const about = new Map(); // tag → { category, origin } of the picture that is shown
   const kinds = new Map(); // tag → category, of all that were seen
 
@@ -53,24 +54,24 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
   const project = () => current?.project || "";
   const completion = (field, onTake) => attachCompletion(field, { ask: tagAsker(server, project), onTake });
 
-  const add = h("input.lb-input.lb-add", { type: "text", placeholder: "Add a tag", "aria-label": "Add a tag", spellcheck: "false", autocomplete: "off", autocapitalize: "off", enterkeyhint: "done" });
+  const add = h("input.lb-input.lb-add", { type: "text", placeholder: t`Add a tag`, "aria-label": t`Add a tag`, spellcheck: "false", autocomplete: "off", autocapitalize: "off", enterkeyhint: "done" });
   const chips = makeChips({ onChange: (tags, said) => changeTags(() => tags, said), onLook: (tag) => look(tag), completion: (field, onTake) => attachCompletion(field, { ask: tagAsker(server, project), onTake, separator: "" }) });
-  const box = h("textarea.lb-caption.lb-raw-text", { rows: "8", spellcheck: "false", "aria-label": "Caption", autocomplete: "off", autocapitalize: "off" });
+  const box = h("textarea.lb-caption.lb-raw-text", { rows: "8", spellcheck: "false", "aria-label": t`Caption`, autocomplete: "off", autocapitalize: "off" });
   const mirror = h("div.lb-raw-mirror", { "aria-hidden": "true" });
   const raw = h("div.lb-raw", {}, mirror, box);
   const tokens = h("span.lb-tokens");
   const legend = h("div.lb-tag-legend");
-  const tools = h("div.lb-line.lb-chip-tools", { hidden: true, role: "toolbar", "aria-label": "For the chosen tag" });
-  const switcher = h("div.lb-switch", { role: "group", "aria-label": "Show the caption as" },
-    ...[["tags", "Tags"], ["text", "Text"]].map(([key, text]) => h("button.lb-quiet", { type: "button", text, "data-view": key, onclick: () => { setView(key); (key === "tags" ? add : box).focus(); } })));
-  const undoButton = h("button.lb-quiet", { type: "button", text: "↶ Undo", "aria-label": "Undo in this caption", title: "Undo the last step of this caption (Ctrl+Z)", onclick: () => undo() });
-  const redoButton = h("button.lb-quiet", { type: "button", text: "↷ Redo", "aria-label": "Redo in this caption", title: "Do it again (Ctrl+Shift+Z)", onclick: () => redo() });
-  const previous = h("button.lb-button", { type: "button", text: "← Previous", onclick: () => onWalk(-1) });
-  const following = h("button.lb-button", { type: "button", text: "Next →", onclick: () => onWalk(1) });
-  const untagged = h("button.lb-quiet", { type: "button", text: "Next untagged", title: "Ctrl+J", onclick: () => onWalk("untagged") });
-  const hider = h("button.lb-quiet.lb-hider", { type: "button", text: "Hide", title: "Hide or show the picture (H)", onclick: () => hide() });
+  const tools = h("div.lb-line.lb-chip-tools", { hidden: true, role: "toolbar", "aria-label": t`For the chosen tag` });
+  const switcher = h("div.lb-switch", { role: "group", "aria-label": t`Show the caption as` },
+    ...[["tags", t`Tags`], ["text", t`Text`]].map(([key, text]) => h("button.lb-quiet", { type: "button", text, "data-view": key, onclick: () => { setView(key); (key === "tags" ? add : box).focus(); } })));
+  const undoButton = h("button.lb-quiet", { type: "button", text: t`↶ Undo`, "aria-label": t`Undo in this caption`, title: t`Undo the last step of this caption (Ctrl+Z)`, onclick: () => undo() });
+  const redoButton = h("button.lb-quiet", { type: "button", text: t`↷ Redo`, "aria-label": t`Redo in this caption`, title: t`Do it again (Ctrl+Shift+Z)`, onclick: () => redo() });
+  const previous = h("button.lb-button", { type: "button", text: t`← Previous`, onclick: () => onWalk(-1) });
+  const following = h("button.lb-button", { type: "button", text: t`Next →`, onclick: () => onWalk(1) });
+  const untagged = h("button.lb-quiet", { type: "button", text: t`Next untagged`, title: "Ctrl+J", onclick: () => onWalk("untagged") });
+  const hider = h("button.lb-quiet.lb-hider", { type: "button", text: t`Hide`, title: t`Hide or show the picture (H)`, onclick: () => hide() });
   const wiki = makeWiki({ server });
-  const says = makeSays({ server, onAdd: (tags) => addTags(tags), onRemove: (tag) => changeTags((tags) => tags.filter((other) => tagKey(other) !== tagKey(tag)), `Deleted ${tag}`) });
+  const says = makeSays({ server, onAdd: (tags) => addTags(tags), onRemove: (tag) => changeTags((tags) => tags.filter((other) => tagKey(other) !== tagKey(tag)), t`Deleted ${tag}`) });
 
   const tagsView = h("div.lb-tags-view", {}, add, chips.element, tools, legend);
   const main = h("div.lb-inspector", { hidden: true },
@@ -80,8 +81,8 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     h("div.lb-line.lb-caption-head", {}, switcher, tokens, h("span.lb-grow"), undoButton, redoButton),
     elsewhere, tagsView, raw,
     status, conflict, wiki.element, says.element);
-  const several = { "with-keys": "Ctrl or Shift and a click select several.", "by-touch": "“Select” is for choosing several; so is a long press." };
-  const hint = h("p.lb-muted.lb-hint", {}, "Choose a picture to see it large and to put its tags right. ", ...Object.entries(several).map(([name, text]) => h(`span.lb-${name}`, { text })));
+  const several = { "with-keys": t`Ctrl or Shift and a click select several.`, "by-touch": t`“Select” is for choosing several; so is a long press.` };
+  const hint = h("p.lb-muted.lb-hint", {}, t`Choose a picture to see it large and to put its tags right. `, ...Object.entries(several).map(([name, text]) => h(`span.lb-${name}`, { text })));
   const element = h("div.lb-inspecting", {}, hint, main);
   setView(view);
   ask(server.lb_complete, { project: "", text: "" }).catch(() => {}); // has the tag lists read before they are needed
@@ -121,7 +122,7 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
   function head() {
     const { row } = current, around = neighbours(row.id);
     say(name, row.name);
-    say(facts, [` ${row.width} × ${row.height} px`, row.folder, around.place > 0 && `${around.place.toLocaleString("en")} of ${around.count.toLocaleString("en")}`].filter(Boolean).join(" · "));
+    say(facts, [` ${row.width} × ${row.height} px`, row.folder, around.place > 0 && t`${around.place.toLocaleString("en")} of ${around.count.toLocaleString("en")}`].filter(Boolean).join(" · "));
     previous.disabled = !around.before;
     following.disabled = !around.after;
   }
@@ -150,8 +151,8 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     box.readOnly = false;
     draw();
     state(edit);
-    if (edit.restored && !edit.conflict) { edit.restored = false; mark("info", "Restored what you had typed."); }
-    else if (edit.note && edit.state === "clean") mark("warn", edit.note);
+    if (edit.restored && !edit.conflict) { edit.restored = false; mark("info", t`Restored what you had typed.`); }
+    else if (edit.note && edit.state === "clean") mark("warn", spoken(edit.note));
     if (mine.atTags && (document.activeElement === document.body || !document.activeElement)) chips.focus(0);
     if (mine.queue) { type(mine.queue); mine.queue = ""; }
     says.read(mine.project, mine.row.id, () => captionLine(edit.text).tags);
@@ -217,8 +218,8 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
   function drawTokens(line, edit) {
     const { tokens: n, chunks, boundaries = [] } = edit.count || {};
     if (n === undefined) { say(tokens, ""); return; }
-    say(tokens, `${n} / ${75 * chunks} tokens · ${plural(chunks, "chunk")}`);
-    tokens.title = "The text encoder reads 75 tokens at a time. A tag has one to five of them.";
+    say(tokens, t`${n} / ${75 * chunks} tokens · ${plural(chunks, "chunk")}`);
+    tokens.title = t`The text encoder reads 75 tokens at a time. A tag has one to five of them.`;
     tokens.classList.toggle("lb-long-caption", chunks > 1);
     const pieces = [edit.text.slice(0, line.start)];
     let from = line.start;
@@ -234,11 +235,11 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     const kindsHere = new Map(), origins = new Map();
     for (const tag of tags) {
       const { category, origin } = about.get(tag);
-      kindsHere.set(category || "not in the list", (kindsHere.get(category || "not in the list") || 0) + 1);
+      kindsHere.set(category || UNKNOWN, (kindsHere.get(category || UNKNOWN) || 0) + 1);
       origins.set(origin, (origins.get(origin) || 0) + 1);
     }
     replace(legend,
-      ...TAG_KINDS.concat("not in the list").filter((kind) => kindsHere.has(kind)).map((kind) => h(`span.lb-kind.lb-tag-${kind.replaceAll(" ", "-")}`, { text: `${kind} ${kindsHere.get(kind)}` })),
+      ...TAG_KINDS.concat(UNKNOWN).filter((kind) => kindsHere.has(kind)).map((kind) => h(`span.lb-kind.lb-tag-${kind.replaceAll(" ", "-")}`, { text: `${kind === UNKNOWN ? t`not in the list` : spoken(kind)} ${kindsHere.get(kind)}` })),
       ...[...origins].filter(([origin]) => origin !== "you" || origins.size > 1).map(([origin, n]) => h("span", { text: `${TAG_ORIGINS[origin]?.[0] || ""} ${origin} ${n}`.trim() })));
   }
 
@@ -265,9 +266,9 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     return changeTags((tags) => {
       const have = new Set(tags.map(tagKey)), added = [];
       for (const tag of fresh) if (!have.has(tagKey(tag))) { have.add(tagKey(tag)); added.push(tag); }
-      if (!added.length) mark("info", `${fresh.join(", ")} ${fresh.length === 1 ? "is" : "are"} already here.`);
+      if (!added.length) mark("info", t`${fresh.join(", ")} ${fresh.length === 1 ? t`is` : t`are`} already here.`);
       return front ? [...added, ...tags] : [...tags, ...added];
-    }, `Added ${fresh.join(", ")}`);
+    }, t`Added ${fresh.join(", ")}`);
   }
 
   /** Add what is in the box (and a suggestion that was taken) to the picture that is shown now. */
@@ -323,25 +324,25 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     conflict.hidden = !edit.conflict;
     if (edit.conflict) { differs(edit); return; }
     if (edit.state === "typing") mark("info", "…");
-    else if (edit.state === "saving") mark("info", "Saving…");
-    else if (edit.state === "saved") mark("ok", edit.said ? `✓ Saved. ${edit.said}.` : "✓ Saved");
-    else if (edit.state === "failed") mark("bad", `Not saved: ${edit.message} It is kept in this browser and tried again.`);
+    else if (edit.state === "saving") mark("info", t`Saving…`);
+    else if (edit.state === "saved") mark("ok", edit.said ? t`✓ Saved. ${edit.said}.` : t`✓ Saved`);
+    else if (edit.state === "failed") mark("bad", t`Not saved: ${edit.message} It is kept in this browser and tried again.`);
     if (edit.state === "saved") edit.said = "";
   }
 
   /** The file changed under us: show both texts and let the person choose. */
   function differs(edit) {
     const theirs = edit.conflict.text, mine = edit.text;
-    mark("warn", "This caption was changed elsewhere meanwhile. Which one shall stay?");
+    mark("warn", t`This caption was changed elsewhere meanwhile. Which one shall stay?`);
     const settle = (text) => { drafts.settle(edit, text); if (edit === current?.edit) { conflict.hidden = true; learn(edit); draw(); state(edit); } };
     const here = captionLine(mine), there = captionLine(theirs);
     const have = new Set(here.tags.map(tagKey));
     const more = there.tags.filter((tag) => !have.has(tagKey(tag)));
     const side = (title, text, other, button, take) => h("div", {}, h("b", { text: title }), difference(text, other), h("button.lb-button", { type: "button", text: button, onclick: () => settle(take) }));
     replace(conflict,
-      side("Yours", mine, theirs, "Keep mine", mine),
-      side("On disk", theirs, mine, "Take the one on disk", theirs),
-      more.length > 0 && more.length < there.tags.length && h("button.lb-button.lb-both", { type: "button", text: `Keep both: mine and ${plural(more.length, "tag")} of the other`, onclick: () => settle(here.with([...here.tags, ...more])) }));
+      side(t`Yours`, mine, theirs, t`Keep mine`, mine),
+      side(t`On disk`, theirs, mine, t`Take the one on disk`, theirs),
+      more.length > 0 && more.length < there.tags.length && h("button.lb-button.lb-both", { type: "button", text: t`Keep both: mine and ${plural(more.length, "tag")} of the other`, onclick: () => settle(here.with([...here.tags, ...more])) }));
     conflict.hidden = false;
   }
   function difference(text, other) {
@@ -353,9 +354,9 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
   /** What waits at other pictures: conflicts, and a tag that was typed but not added. */
   function aside(left = null, typed = "") {
     const stuck = drafts.unsaved().filter((edit) => edit.conflict && edit !== current?.edit);
-    const nodes = stuck.slice(0, 3).map((edit) => h("p", {}, `${edit.id} was changed elsewhere; yours is kept here until you choose. `, h("button.lb-quiet", { type: "button", text: "Look at it", onclick: () => onWalk({ id: edit.id }) })));
+    const nodes = stuck.slice(0, 3).map((edit) => h("p", {}, t`${edit.id} was changed elsewhere; yours is kept here until you choose. `, h("button.lb-quiet", { type: "button", text: t`Look at it`, onclick: () => onWalk({ id: edit.id }) })));
     if (typed) {
-      nodes.push(h("p", {}, `“${typed}” was typed at ${left.row.name}, but not added. `, h("button.lb-quiet", { type: "button", text: "Add it there", onclick: async () => {
+      nodes.push(h("p", {}, t`“${typed}” was typed at ${left.row.name}, but not added. `, h("button.lb-quiet", { type: "button", text: t`Add it there`, onclick: async () => {
         waitingTag.put(left.project, left.row.id, "");
         elsewhere.hidden = true;
         const edit = await drafts.open(left.project, left.row.id), line = captionLine(edit.text);
@@ -372,7 +373,7 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     const { saved, waiting } = await drafts.recover(projectName);
     if (projectName !== current?.project) return;
     const others = saved.filter((id) => id !== current.row.id);
-    if (others.length) mark("info", `Saved what was still unsaved in ${plural(others.length, "caption")}.`);
+    if (others.length) mark("info", t`Saved what was still unsaved in ${plural(others.length, "caption")}.`);
     if (waiting.length) aside();
   }
 
@@ -393,11 +394,11 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
       if (mine === current) mark("bad", error.message);
     }
   }
-  const undo = () => step(server.lb_undo_picture, "There is nothing to undo in this caption.", "✓ Undone");
-  const redo = () => step(server.lb_redo_picture, "There is nothing to do again in this caption.", "✓ Done again");
+  const undo = () => step(server.lb_undo_picture, t`There is nothing to undo in this caption.`, "✓ Undone");
+  const redo = () => step(server.lb_redo_picture, t`There is nothing to do again in this caption.`, t`✓ Done again`);
 
   function hide() {
-    say(hider, preview.hide() ? "Show" : "Hide");
+    say(hider, preview.hide() ? t`Show` : t`Hide`);
   }
 
   /** The tools and the wiki follow the tag that the person is at. */
@@ -408,12 +409,12 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     const at = () => chips.at;
     const button = (text, title, work, off = false) => h("button.lb-quiet", { type: "button", text, title, disabled: off, onclick: work });
     replace(tools, h("b.lb-chosen-tag", { text: tag }),
-      button("To front", "Alt+Home", () => { chips.move(at(), 0); chips.focus(0); }, at() === 0),
-      button("←", "One place forward (Alt+←)", () => { chips.move(at(), at() - 1); chips.focus(); }, at() === 0),
-      button("→", "One place back (Alt+→)", () => { chips.move(at(), at() + 1); chips.focus(); }, at() === chips.tags.length - 1),
-      button("Rename", "F2 or Enter", () => chips.rename(at())),
-      button("What is it?", "What it means (I)", () => wiki.show(tag)),
-      sheet && button("All pictures …", "Yes or no for this tag in every picture (Y)", () => sheet.open(current.project, tag)));
+      button(t`To front`, "Alt+Home", () => { chips.move(at(), 0); chips.focus(0); }, at() === 0),
+      button("←", t`One place forward (Alt+←)`, () => { chips.move(at(), at() - 1); chips.focus(); }, at() === 0),
+      button("→", t`One place back (Alt+→)`, () => { chips.move(at(), at() + 1); chips.focus(); }, at() === chips.tags.length - 1),
+      button(t`Rename`, t`F2 or Enter`, () => chips.rename(at())),
+      button(t`What is it?`, t`What it means (I)`, () => wiki.show(tag)),
+      sheet && button(t`All pictures …`, t`Yes or no for this tag in every picture (Y)`, () => sheet.open(current.project, tag)));
     wiki.follow(tag);
   }
 
@@ -435,7 +436,7 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     learn(mine.edit);
     draw();
     says.read();
-    if (changed) mark("info", "Shown anew: this caption was changed meanwhile.");
+    if (changed) mark("info", t`Shown anew: this caption was changed meanwhile.`);
   }
   hear(element, "captions", (said) => { if (said?.by !== "editor") refresh({ quiet: true }); }, { now: false });
   let heard = 0; // the version of the data set at the last heartbeat; another one may be this caption

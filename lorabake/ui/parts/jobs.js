@@ -6,47 +6,47 @@
  * at, or null; without it there is no such button.
  */
 function makeJobs(server, act, { onSee = null } = {}) {
-  const STATES = { running: "running", queued: "waiting", finished: "done", failed: "failed", stopped: "stopped", interrupted: "interrupted" };
+  const STATES = { running: t`running`, queued: t`waiting`, finished: t`done`, failed: t`failed`, stopped: t`stopped`, interrupted: t`interrupted` };
   const TONES = { running: "info", queued: "info", finished: "ok", failed: "bad", stopped: "warn", interrupted: "warn" };
-  const KINDS = { train: "Bake", grid: "Grid", tag: "Tags", enhance: "Pictures", grab: "Download", verdict: "Measuring" };
+  const KINDS = { train: t`Bake`, grid: t`Grid`, tag: t`Tags`, enhance: t`Pictures`, grab: t`Download`, verdict: t`Measuring` };
   const root = h("ul.lb-jobs");
   const rows = new Map(); // place → its nodes
 
   const started = (row) => ["running", "queued"].includes(row.state);
   /** What a running job is at; the last part is when it will be over. */
   function told(row) {
-    if (row.state !== "running") return row.result || row.text || "";
-    if (row.stopping) return "Stopping: what was begun is finished and saved first.";
-    if (!row.step) return row.doing || "Getting ready";
-    const parts = [`${row.kind === "train" ? "step" : "picture"} ${row.step} of ${row.steps}`];
-    if (row.epochs > 1) parts.unshift(`Epoch ${row.epoch} of ${row.epochs}`);
-    if (row.left !== null) parts.push(row.left < 60 ? `${span(row.left)} left` : `ready about ${clock(new Date(Date.now() + 1000 * row.left))}`);
+    if (row.state !== "running") return spoken(row.result || row.text || "");
+    if (row.stopping) return t`Stopping: what was begun is finished and saved first.`;
+    if (!row.step) return spoken(row.doing) || t`Getting ready`;
+    const parts = [t`${row.kind === "train" ? t`step` : t`picture`} ${row.step} of ${row.steps}`];
+    if (row.epochs > 1) parts.unshift(t`Epoch ${row.epoch} of ${row.epochs}`);
+    if (row.left !== null) parts.push(row.left < 60 ? t`${span(row.left)} left` : t`ready about ${clock(new Date(Date.now() + 1000 * row.left))}`);
     return parts.join(" · ");
   }
 
   function buttons(row) {
     const made = [];
-    const add = (text, work) => made.push(h("button.lb-quiet", { type: "button", text, "aria-label": `${text}: ${row.title}`, onclick: work }));
-    if (row.position) add("Earlier", () => act(server.lb_move, row.place, { position: row.position - 1 }));
-    if (row.state === "queued") add("Take out", () => act(server.lb_stop, row.place));
-    if (row.state === "running" && !row.stopping) add("Stop", () => act(server.lb_stop, row.place));
-    if (row.can_resume) add("Resume", () => act(server.lb_resume, row.place));
+    const add = (text, work) => made.push(h("button.lb-quiet", { type: "button", text, "aria-label": `${text}: ${spoken(row.title)}`, onclick: work }));
+    if (row.position) add(t`Earlier`, () => act(server.lb_move, row.place, { position: row.position - 1 }));
+    if (row.state === "queued") add(t`Take out`, () => act(server.lb_stop, row.place));
+    if (row.state === "running" && !row.stopping) add(t`Stop`, () => act(server.lb_stop, row.place));
+    if (row.can_resume) add(t`Resume`, () => act(server.lb_resume, row.place));
     const see = onSee?.(row);
     if (see) add(see.text, see.work);
-    if (!started(row)) add("Off the list", () => act(server.lb_remove, row.place));
+    if (!started(row)) add(t`Off the list`, () => act(server.lb_remove, row.place));
     return made;
   }
 
   function make(row) {
     const state = h("span.lb-job-state"), about = h("span.lb-muted.lb-job-about"), said = h("p.lb-job-said"), place = h("span.lb-job-buttons");
-    const meter = h("div.lb-meter", { role: "progressbar", "aria-label": `Progress: ${row.title}`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
-    const node = h("li", {}, h("span.lb-job-kind", { text: KINDS[row.kind] || "Job" }), h("b", { text: row.title }), about, state, place, meter, said);
+    const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress: ${spoken(row.title)}`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+    const node = h("li", {}, h("span.lb-job-kind", { text: KINDS[row.kind] || t`Job` }), h("b", { text: spoken(row.title) }), about, state, place, meter, said);
     return { node, state, about, said, place, meter, key: "" };
   }
 
   function fill(one, row) {
     one.state.className = `lb-job-state lb-tone-${TONES[row.state] || "info"}`;
-    say(one.state, row.stopping ? "stopping" : STATES[row.state] || row.state);
+    say(one.state, row.stopping ? t`stopping` : STATES[row.state] || row.state);
     const other = row.project && !row.title.startsWith(row.project) ? row.project : "";
     say(one.about, other);
     one.about.hidden = !other;

@@ -6,46 +6,46 @@
  */
 function attachKeys({ element, inspector, actions }) {
   const LIST = [
-    ["Everywhere in the editor", [
-      [["Ctrl + Enter", "Alt + ↓"], "next picture; what is typed is added and saved"],
-      [["Alt + ↑"], "previous picture"],
-      [["Ctrl + J"], "next picture without a caption"],
+    [t`Everywhere in the editor`, [
+      [["Ctrl + Enter", "Alt + ↓"], t`next picture; what is typed is added and saved`],
+      [["Alt + ↑"], t`previous picture`],
+      [["Ctrl + J"], t`next picture without a caption`],
     ]],
-    ["While nothing is typed", [
-      [["← →"], "previous and next picture"],
-      [["/"], "search: the filter"],
-      [["A"], "add a tag"],
-      [["T"], "walk through the tags"],
-      [["E"], "the caption as text, or as tags"],
-      [["G"], "to the gallery: arrow keys, Home, End, Space to select, Shift + arrows for several"],
-      [["Ctrl + A", "Esc"], "select all pictures that are shown; select none"],
-      [["Y"], "yes/no sheet: one tag over all pictures"],
-      [["H"], "hide or show the picture"],
-      [["+ − 0"], "enlarge, make smaller, fit"],
-      [["Ctrl + Z", "Ctrl + Shift + Z", "Ctrl + Y"], "undo, redo: this caption while you are at it, else the last step of all"],
-      [["?"], "this list"],
+    [t`While nothing is typed`, [
+      [["← →"], t`previous and next picture`],
+      [["/"], t`search: the filter`],
+      [["A"], t`add a tag`],
+      [["T"], t`walk through the tags`],
+      [["E"], t`the caption as text, or as tags`],
+      [["G"], t`to the gallery: arrow keys, Home, End, Space to select, Shift + arrows for several`],
+      [["Ctrl + A", "Esc"], t`select all pictures that are shown; select none`],
+      [["Y"], t`yes/no sheet: one tag over all pictures`],
+      [["H"], t`hide or show the picture`],
+      [["+ − 0"], t`enlarge, make smaller, fit`],
+      [["Ctrl + Z", "Ctrl + Shift + Z", "Ctrl + Y"], t`undo, redo: this caption while you are at it, else the last step of all`],
+      [["?"], t`this list`],
     ]],
-    ["At a tag", [
-      [["← → ↑ ↓", "Home", "End"], "another tag"],
-      [["Alt + ← →"], "move it"],
-      [["Alt + Home"], "move it to the front"],
-      [["Del"], "delete it"],
-      [["Enter", "F2"], "write another one instead"],
-      [["I"], "what it means"],
-      [["Esc"], "back to the box for adding"],
+    [t`At a tag`, [
+      [["← → ↑ ↓", "Home", "End"], t`another tag`],
+      [["Alt + ← →"], t`move it`],
+      [["Alt + Home"], t`move it to the front`],
+      [["Del"], t`delete it`],
+      [["Enter", "F2"], t`write another one instead`],
+      [["I"], t`what it means`],
+      [["Esc"], t`back to the box for adding`],
     ]],
-    ["In the box for adding", [
-      [["↑ ↓", "Tab"], "choose and take a suggestion"],
-      [["Enter"], "add; with Alt in front of all others"],
-      [["Backspace"], "in the empty box: to the last tag"],
-      [["Esc"], "close the suggestions, then to the gallery"],
+    [t`In the box for adding`, [
+      [["↑ ↓", "Tab"], t`choose and take a suggestion`],
+      [["Enter"], t`add; with Alt in front of all others`],
+      [["Backspace"], t`in the empty box: to the last tag`],
+      [["Esc"], t`close the suggestions, then to the gallery`],
     ]],
   ];
-  const dialog = h("dialog.lb-dialog.lb-key-list", { "aria-label": "Keys of the editor" },
-    h("h2", { text: "Keys of the editor" }),
+  const dialog = h("dialog.lb-dialog.lb-key-list", { "aria-label": t`Keys of the editor` },
+    h("h2", { text: t`Keys of the editor` }),
     h("div.lb-key-groups", {}, ...LIST.map(([title, rows]) => h("section", {}, h("h3", { text: title }),
       h("dl.lb-keys", {}, ...rows.flatMap(([keys, what]) => [h("dt", {}, ...keys.flatMap((key, i) => [i ? " " : "", h("kbd", { text: key })])), h("dd", { text: what })]))))),
-    h("form", { method: "dialog" }, h("button.lb-button", { text: "Close the list" })));
+    h("form", { method: "dialog" }, h("button.lb-button", { text: t`Close the list` })));
   element.append(dialog);
 
   let recent = ""; // the section that was opened last; several can be open

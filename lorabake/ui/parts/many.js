@@ -7,19 +7,19 @@ function makeMany({ server, onDone, onClear }) {
   let project = "", ids = [], found = null, open = "", timer = 0, turn = 0, busy = false, waiting = 0, looked = 0;
 
   const title = h("b");
-  const field = h("input.lb-input", { type: "text", id: "lb-many-add", maxlength: "500", spellcheck: "false", autocomplete: "off", placeholder: "smile, red eyes", "aria-label": "Tags to add, with commas between", "aria-describedby": "lb-many-coming", oninput: () => foresee() });
-  const place = h("select.lb-select", { "aria-label": "Where the tags go", onchange: () => foresee() }, h("option", { value: "add_end", text: "at the end" }), h("option", { value: "add_front", text: "at the front" }));
-  const add = h("button.lb-button.lb-primary", { type: "submit", text: "Add" });
+  const field = h("input.lb-input", { type: "text", id: "lb-many-add", maxlength: "500", spellcheck: "false", autocomplete: "off", placeholder: t`smile, red eyes`, "aria-label": t`Tags to add, with commas between`, "aria-describedby": "lb-many-coming", oninput: () => foresee() });
+  const place = h("select.lb-select", { "aria-label": t`Where the tags go`, onchange: () => foresee() }, h("option", { value: "add_end", text: t`at the end` }), h("option", { value: "add_front", text: t`at the front` }));
+  const add = h("button.lb-button.lb-primary", { type: "submit", text: t`Add` });
   const coming = h("p.lb-muted.lb-many-coming", { id: "lb-many-coming", role: "status" });
-  const words = h("input.lb-input", { type: "search", placeholder: "Find a tag", "aria-label": "Find a tag among theirs", oninput: () => draw() });
+  const words = h("input.lb-input", { type: "search", placeholder: t`Find a tag`, "aria-label": t`Find a tag among theirs`, oninput: () => draw() });
   const list = h("div.lb-many-tags");
   const said = h("p.lb-muted.lb-many-said", { role: "status" });
-  const node = h("section.lb-many", { hidden: true, "aria-label": "The selected pictures" },
-    h("div.lb-line", {}, title, h("button.lb-quiet", { type: "button", text: "Select none", onclick: onClear })),
+  const node = h("section.lb-many", { hidden: true, "aria-label": t`The selected pictures` },
+    h("div.lb-line", {}, title, h("button.lb-quiet", { type: "button", text: t`Select none`, onclick: onClear })),
     h("form.lb-many-add", { onsubmit: (event) => { event.preventDefault(); const tag = field.value.trim(); if (tag) act(place.value, tag).then((done) => { if (done) { field.value = ""; foresee(); } }); } },
-      h("label.lb-label", { htmlFor: "lb-many-add", text: "Add tags to all of them" }), h("div.lb-line", {}, field, place, add), coming),
+      h("label.lb-label", { htmlFor: "lb-many-add", text: t`Add tags to all of them` }), h("div.lb-line", {}, field, place, add), coming),
     said,
-    h("div.lb-line", {}, h("b.lb-label", { text: "Their tags" }), words), list);
+    h("div.lb-line", {}, h("b.lb-label", { text: t`Their tags` }), words), list);
   attachCompletion(field, { ask: tagAsker(server, () => project) });
 
   /** How many captions a step would change; null when that cannot be said. */
@@ -30,32 +30,32 @@ function makeMany({ server, onDone, onClear }) {
     clearTimeout(waiting);
     const mine = (looked += 1), all = ids.length;
     add.disabled = busy;
-    if (!field.value.trim()) { say(add, `Add to ${all.toLocaleString("en")}`); say(coming, ""); return; }
+    if (!field.value.trim()) { say(add, t`Add to ${all.toLocaleString("en")}`); say(coming, ""); return; }
     waiting = setTimeout(async () => {
       const count = await counted(place.value, field.value);
       if (mine !== looked || count === null) return;
       add.disabled = busy || count === 0;
-      say(add, `Add to ${count.toLocaleString("en")}`);
-      say(coming, count === all ? `All ${all.toLocaleString("en")} captions will change.`
-        : count === 0 ? "All of them have that already." : `${plural(count, "caption")} will change; ${(all - count).toLocaleString("en")} ${all - count === 1 ? "has" : "have"} that already.`);
+      say(add, t`Add to ${count.toLocaleString("en")}`);
+      say(coming, count === all ? t`All ${all.toLocaleString("en")} captions will change.`
+        : count === 0 ? t`All of them have that already.` : t`${plural(count, "caption")} will change; ${(all - count).toLocaleString("en")} ${all - count === 1 ? t`has` : t`have`} that already.`);
     }, 150);
   }
 
   const captions = (n) => plural(n, "caption");
   const SENTENCES = {
-    add_end: (tag, n) => `Added ${tag} to ${captions(n)}.`, add_front: (tag, n) => `Added ${tag} in front of ${captions(n)}.`,
-    remove: (tag, n) => `Removed ${tag} from ${captions(n)}.`, front: (tag, n) => `Moved ${tag} to the front of ${captions(n)}.`,
-    replace: (tag, n, other) => `Replaced ${tag} by ${other} in ${captions(n)}.`,
+    add_end: (tag, n) => t`Added ${tag} to ${captions(n)}.`, add_front: (tag, n) => t`Added ${tag} in front of ${captions(n)}.`,
+    remove: (tag, n) => t`Removed ${tag} from ${captions(n)}.`, front: (tag, n) => t`Moved ${tag} to the front of ${captions(n)}.`,
+    replace: (tag, n, other) => t`Replaced ${tag} by ${other} in ${captions(n)}.`,
   };
 
   async function act(deed, tag, other = "") {
     if (busy) return false;
     busy = true;
     add.disabled = true;
-    say(said, "Saving…");
+    say(said, t`Saving…`);
     try {
       const answer = await ask(server.lb_many, { project, ids, do: deed, tag, other });
-      const sentence = answer.changed ? SENTENCES[deed](`“${tag}”`, answer.changed, `“${other}”`) : "Nothing to change: the captions are like that already.";
+      const sentence = answer.changed ? SENTENCES[deed](`“${tag}”`, answer.changed, `“${other}”`) : t`Nothing to change: the captions are like that already.`;
       say(said, "");
       onDone(answer, sentence);
       await read();
@@ -71,24 +71,24 @@ function makeMany({ server, onDone, onClear }) {
 
   function chip([tag, count, category]) {
     const all = count === found.count;
-    const box = h("input", { type: "checkbox", checked: all, indeterminate: !all, "aria-label": all ? `${tag}: all have it. Remove it` : `${tag}: ${count} of ${found.count} have it. Give it to all`, onchange: () => act(all ? "remove" : "add_end", tag) });
+    const box = h("input", { type: "checkbox", checked: all, indeterminate: !all, "aria-label": all ? t`${tag}: all have it. Remove it` : t`${tag}: ${count} of ${found.count} have it. Give it to all`, onchange: () => act(all ? "remove" : "add_end", tag) });
     return h(`span.lb-many-tag.lb-tag-${category || "none"}`, {}, box,
-      h("button", { type: "button", "aria-expanded": String(open === tag), title: `What to do with ${tag}`, onclick: () => { open = open === tag ? "" : tag; draw(); } },
-        h("span", { text: tag }), h("small", { text: all ? "all" : `${count}` })));
+      h("button", { type: "button", "aria-expanded": String(open === tag), title: t`What to do with ${tag}`, onclick: () => { open = open === tag ? "" : tag; draw(); } },
+        h("span", { text: tag }), h("small", { text: all ? t`all` : `${count}` })));
   }
 
   function deeds([tag, count]) {
-    const other = h("input.lb-input", { type: "text", maxlength: "500", spellcheck: "false", autocomplete: "off", placeholder: "another tag", "aria-label": `Replace ${tag} by` });
+    const other = h("input.lb-input", { type: "text", maxlength: "500", spellcheck: "false", autocomplete: "off", placeholder: t`another tag`, "aria-label": t`Replace ${tag} by` });
     const button = (text, deed) => h("button.lb-button", { type: "button", text, onclick: () => act(deed, tag) });
-    const front = button("To the front", "front");
-    counted("front", tag).then((n) => { if (n !== null) { say(front, n ? `To the front in ${n.toLocaleString("en")}` : "At the front already"); front.disabled = !n; } });
+    const front = button(t`To the front`, "front");
+    counted("front", tag).then((n) => { if (n !== null) { say(front, n ? t`To the front in ${n.toLocaleString("en")}` : t`At the front already`); front.disabled = !n; } });
     attachCompletion(other, { ask: tagAsker(server, () => project) });
     return h("div.lb-many-deeds", {},
       h("div.lb-line", {},
-        count < found.count && button(`Add to ${(found.count - count).toLocaleString("en")} more`, "add_end"),
-        button(`Remove from ${count.toLocaleString("en")}`, "remove"), front),
+        count < found.count && button(t`Add to ${(found.count - count).toLocaleString("en")} more`, "add_end"),
+        button(t`Remove from ${count.toLocaleString("en")}`, "remove"), front),
       h("form.lb-line", { onsubmit: (event) => { event.preventDefault(); if (other.value.trim()) act("replace", tag, other.value.trim()); } },
-        other, h("button.lb-button", { type: "submit", text: `Replace in ${count.toLocaleString("en")}` })));
+        other, h("button.lb-button", { type: "submit", text: t`Replace in ${count.toLocaleString("en")}` })));
   }
 
   function draw() {
@@ -102,8 +102,8 @@ function makeMany({ server, onDone, onClear }) {
       if (entry[0] === open) nodes.push(deeds(entry));
     }
     replace(list, ...nodes,
-      !tags.length && h("p.lb-muted", { text: found.tags.length ? "None of their tags is called that." : "They have no tags yet." }),
-      tags.length > SHOWN && h("p.lb-muted", { text: `… and ${tags.length - SHOWN} rarer ones: look for one above.` }));
+      !tags.length && h("p.lb-muted", { text: found.tags.length ? t`None of their tags is called that.` : t`They have no tags yet.` }),
+      tags.length > SHOWN && h("p.lb-muted", { text: t`… and ${tags.length - SHOWN} rarer ones: look for one above.` }));
   }
 
   async function read() {
@@ -128,7 +128,7 @@ function makeMany({ server, onDone, onClear }) {
       node.hidden = ids.length < 2;
       clearTimeout(timer);
       if (node.hidden) { turn += 1; found = null; return; }
-      say(title, `${plural(ids.length, "picture")} selected`);
+      say(title, t`${plural(ids.length, "picture")} selected`);
       foresee();
       say(said, "");
       timer = setTimeout(read, 80); // the Shift key and the arrows select quickly

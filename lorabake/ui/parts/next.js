@@ -48,14 +48,14 @@ function titles(states) {
       note = h("span.lb-state");
       head.firstElementChild.after(note);
     }
-    say(note, state);
+    say(note, spoken(state));
   }
 }
 
 function draw(pulse) {
   step = pulse.next;
-  sayFigures(text, step.text);
-  say(button, step.button || "");
+  sayFigures(text, spoken(step.text));
+  say(button, spoken(step.button) || "");
   button.hidden = !step.button;
   const running = pulse.progress !== null && pulse.progress !== undefined;
   meter.hidden = !running;

@@ -5,16 +5,16 @@ const path = (points) => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}
 
 /** Pictures or T → steps on logarithmic axes: the table's rows, the line between them, the plan. */
 function makeSumChart() {
-  const frame = h("div.lb-plot.lb-sum-plot", { role: "group", "aria-label": "Steps by the guide's table, and of this plan" });
+  const frame = h("div.lb-plot.lb-sum-plot", { role: "group", "aria-label": t`Steps by the guide's table, and of this plan` });
   const readout = h("p.lb-plot-readout", { "aria-live": "off" });
-  const keys = { rows: h("span.lb-key-row", { text: "rows of the guide's table" }), curve: h("span.lb-key-curve", { text: "between them" }), here: h("span.lb-key-here", { text: "this plan" }), before: h("span.lb-key-before", { text: "as it is set now" }) };
+  const keys = { rows: h("span.lb-key-row", { text: t`rows of the guide's table` }), curve: h("span.lb-key-curve", { text: t`between them` }), here: h("span.lb-key-here", { text: t`this plan` }), before: h("span.lb-key-before", { text: t`as it is set now` }) };
   const title = h("figcaption.lb-legend", {}, ...Object.values(keys));
   const root = h("figure.lb-sum-chart", {}, title, frame, readout);
   const LEFT = 52, RIGHT = 14, TOP = 10, HIGH = 172, BOTTOM = 40;
   let data = null, before = null;
 
   const unit = (count) => (data.unit === "T" ? `T ${figures(count)}` : plural(count, "picture"));
-  const steps = (n) => `${figures(n)} steps`;
+  const steps = (n) => t`${figures(n)} steps`;
   /** 1, 2, 5, 10, 20 … within a range; more of them where it is narrow. */
   const ticks = (low, high) => {
     for (const among of [[1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 8]]) {
@@ -41,26 +41,26 @@ function makeSumChart() {
       last = x(count);
       svg.append(h("text.lb-tick", { x: last, y: TOP + HIGH + 18, "text-anchor": "middle", text: figures(count) }));
     }
-    svg.append(h("text.lb-axis", { x: LEFT + 6, y: TOP + 10, text: "steps" }),
-      h("text.lb-axis", { x: width - RIGHT, y: TOP + HIGH + 35, "text-anchor": "end", text: data.unit === "T" ? "T, pictures seen in an epoch" : "pictures" }));
+    svg.append(h("text.lb-axis", { x: LEFT + 6, y: TOP + 10, text: t`steps` }),
+      h("text.lb-axis", { x: width - RIGHT, y: TOP + HIGH + 35, "text-anchor": "end", text: data.unit === "T" ? t`T, pictures seen in an epoch` : t`pictures` }));
     svg.append(h("polyline.lb-curve-line", { points: path(data.curve.map((p) => [x(p.count), y(p.steps)])), fill: "none" }));
-    const marks = data.rows.map((p) => ({ ...p, cls: "lb-row-dot", r: 4.5, text: `The guide: ${p.sentence}.` }));
+    const marks = data.rows.map((p) => ({ ...p, cls: "lb-row-dot", r: 4.5, text: t`The guide: ${spoken(p.sentence)}.` }));
     const differs = before && (before.count !== data.here.count || before.steps !== data.here.steps);
     keys.before.hidden = !differs;
     if (differs && before.steps > 0) {
       svg.append(h("line.lb-moved", { x1: x(before.count), y1: y(before.steps), x2: x(data.here.count), y2: y(data.here.steps) }));
-      marks.push({ ...before, cls: "lb-before-dot", r: 5, text: `As it is set now: ${unit(before.count)}, ${steps(before.steps)}.` });
+      marks.push({ ...before, cls: "lb-before-dot", r: 5, text: t`As it is set now: ${unit(before.count)}, ${steps(before.steps)}.` });
     }
     if (data.here.steps > 0) marks.push({ ...data.here, cls: "lb-here-dot", r: 6.5, text: hereText() });
     for (const mark of marks) {
-      svg.append(h(`circle.${mark.cls}`, { cx: x(mark.count), cy: y(mark.steps), r: mark.r, tabindex: "0", role: "img", "aria-label": mark.text, onfocus: () => say(readout, mark.text), onblur: rest }));
+      svg.append(h(`circle.${mark.cls}`, { cx: x(mark.count), cy: y(mark.steps), r: mark.r, tabindex: "0", role: "img", "aria-label": spoken(mark.text), onfocus: () => say(readout, spoken(mark.text)), onblur: rest }));
     }
     svg.addEventListener("pointermove", (event) => {
       const box = svg.getBoundingClientRect(), px = ((event.clientX - box.left) * width) / box.width, py = event.clientY - box.top;
       const near = marks.reduce((best, m) => { const d = Math.hypot(x(m.count) - px, y(m.steps) - py); return d < best[0] ? [d, m] : best; }, [22, null])[1];
-      if (near) { say(readout, near.text); return; }
+      if (near) { say(readout, spoken(near.text)); return; }
       const point = data.curve.reduce((best, p) => (Math.abs(x(p.count) - px) < Math.abs(x(best.count) - px) ? p : best));
-      say(readout, `${unit(point.count)}: about ${steps(point.steps)} between the table's rows.`);
+      say(readout, t`${unit(point.count)}: about ${steps(point.steps)} between the table's rows.`);
     });
     svg.addEventListener("pointerleave", rest);
     replace(frame, svg);
@@ -68,7 +68,7 @@ function makeSumChart() {
 
   const hereText = () => {
     const near = data.curve.reduce((best, p) => (Math.abs(p.count - data.here.count) < Math.abs(best.count - data.here.count) ? p : best), data.curve[0]);
-    return `This plan: ${unit(data.here.count)}, ${steps(data.here.steps)}; by the table about ${figures(near.steps)}.`;
+    return t`This plan: ${unit(data.here.count)}, ${steps(data.here.steps)}; by the table about ${figures(near.steps)}.`;
   };
   const rest = () => { if (data) say(readout, hereText()); };
   new ResizeObserver(draw).observe(frame);
@@ -81,7 +81,7 @@ function makeRateChart() {
   const readout = h("p.lb-plot-readout", { "aria-live": "off" });
   const root = h("div.lb-rate-chart", {}, frame, readout);
   const LEFT = 62, RIGHT = 14, TOP = 20, HIGH = 52, GAP = 26, BOTTOM = 36;
-  const NAMES = { unet: ["U-Net", "unet"], text_encoder: ["text encoder", "text"], text_encoder_2: ["text encoder 2", "text2"] };
+  const NAMES = { unet: ["U-Net", "unet"], text_encoder: [t`text encoder`, "text"], text_encoder_2: [t`text encoder 2`, "text2"] };
   let data = null, lines = [];
 
   /** Text encoders that learn alike share a line. */
@@ -89,7 +89,7 @@ function makeRateChart() {
     const made = Object.entries(data.rates).map(([name, points]) => ({ label: NAMES[name][0], cls: NAMES[name][1], points, key: JSON.stringify(points) }));
     const [, first, second] = ["unet", "text_encoder", "text_encoder_2"].map((name) => made.find((line) => line.label === NAMES[name][0]));
     if (!first || !second || first.key !== second.key) return made;
-    first.label = "text encoders";
+    first.label = t`text encoders`;
     return made.filter((line) => line !== second);
   }
   const at = (points, step) => {
@@ -114,12 +114,12 @@ function makeRateChart() {
       if (epoch === data.epochs || edge < x(last) - 26) svg.append(h("text.lb-tick", { x: edge, y: bottom + 16, "text-anchor": "middle", text: String(epoch) }));
     }
     for (const step of data.restarts) svg.append(h("line.lb-restart", { x1: x(step), x2: x(step), y1: TOP - 6, y2: bottom }));
-    svg.append(h("text.lb-axis", { x: LEFT, y: bottom + 32, text: "epochs" }), h("text.lb-axis", { x: width - RIGHT, y: bottom + 32, "text-anchor": "end", text: `${data.total.toLocaleString("en")} steps` }));
+    svg.append(h("text.lb-axis", { x: LEFT, y: bottom + 32, text: t`epochs` }), h("text.lb-axis", { x: width - RIGHT, y: bottom + 32, "text-anchor": "end", text: t`${data.total.toLocaleString("en")} steps` }));
     lines.forEach((line, place) => {
       const base = TOP + place * (HIGH + GAP) + HIGH, top = Math.max(...line.points.map((p) => p[1])) || 1;
       svg.append(h("line.lb-grid", { x1: LEFT, x2: width - RIGHT, y1: base, y2: base }), h("line.lb-grid", { x1: LEFT, x2: width - RIGHT, y1: base - HIGH, y2: base - HIGH }),
         h("text.lb-tick", { x: LEFT - 8, y: base - HIGH + 5, "text-anchor": "end", text: rateText(top) }), h("text.lb-tick", { x: LEFT - 8, y: base + 4, "text-anchor": "end", text: "0" }),
-        h("text.lb-axis", { x: LEFT, y: base - HIGH - 6, text: `${line.label}, ${data.factor ? "factor for the rate it finds" : "learning rate"}` }),
+        h("text.lb-axis", { x: LEFT, y: base - HIGH - 6, text: `${spoken(line.label)}, ${data.factor ? t`factor for the rate it finds` : t`learning rate`}` }),
         h(`polyline.lb-rate-${line.cls}`, { points: path(line.points.map((p) => [x(p[0]), base - (HIGH * p[1]) / top])), fill: "none" }));
     });
     const cross = h("line.lb-cross", { y1: TOP - 6, y2: bottom, visibility: "hidden" });
@@ -129,7 +129,7 @@ function makeRateChart() {
       const step = Math.round(Math.min(last, Math.max(0, ((px - LEFT) / (width - LEFT - RIGHT)) * last)));
       cross.setAttribute("x1", x(step)); cross.setAttribute("x2", x(step)); cross.setAttribute("visibility", "visible");
       const epoch = Math.min(data.epochs, Math.floor(step / data.steps_per_epoch) + 1);
-      say(readout, `Step ${step + 1} · epoch ${epoch} · ${lines.map((line) => `${line.label} ${rateText(at(line.points, step))}`).join(" · ")}`);
+      say(readout, t`Step ${step + 1} · epoch ${epoch} · ${lines.map((line) => `${line.label} ${rateText(at(line.points, step))}`).join(" · ")}`);
     });
     svg.addEventListener("pointerleave", () => { cross.setAttribute("visibility", "hidden"); rest(); });
     replace(frame, svg);
@@ -137,10 +137,10 @@ function makeRateChart() {
 
   /** The curve in words. */
   function words() {
-    const told = [data.schedule[0].toUpperCase() + data.schedule.slice(1)];
-    if (data.warmup) told.push(`warmup over the first ${plural(data.warmup, "step")}`);
-    if (data.restarts.length) told.push(`${plural(data.restarts.length, "restart")} (step ${data.restarts.slice(0, 6).map((s) => s + 1).join(", ")}${data.restarts.length > 6 ? ", …" : ""})`);
-    const ends = lines.map((line) => `${line.label} from ${rateText(line.points[0][1])}, at most ${rateText(Math.max(...line.points.map((p) => p[1])))}, to ${rateText(line.points[line.points.length - 1][1])}`);
+    const schedule = spoken(data.schedule), told = [schedule[0].toUpperCase() + schedule.slice(1)];
+    if (data.warmup) told.push(t`warmup over the first ${plural(data.warmup, "step")}`);
+    if (data.restarts.length) told.push(t`${plural(data.restarts.length, "restart")} (step ${data.restarts.slice(0, 6).map((s) => s + 1).join(", ")}${data.restarts.length > 6 ? ", …" : ""})`);
+    const ends = lines.map((line) => t`${spoken(line.label)} from ${rateText(line.points[0][1])}, at most ${rateText(Math.max(...line.points.map((p) => p[1])))}, to ${rateText(line.points[line.points.length - 1][1])}`);
     return `${told.join(", ")}: ${ends.join("; ")}.`;
   }
   const rest = () => { if (data && lines.length) say(readout, words()); };

@@ -6,31 +6,31 @@ const inProject = (call) => (data = {}) => ask(call, { project, ...data });
 const said = h("div", { "aria-live": "polite" });
 const trouble = h("div", { "aria-live": "polite" });
 const calculator = makeCalculator({ sums: inProject(server.lb_numbers), use: (draft) => change(server.lb_use_numbers, draft) });
-const advice = makeAdvice({ take: (one) => change(server.lb_take, { id: one.id, label: one.fix }) });
+const advice = makeAdvice({ take: (one) => change(server.lb_take, { id: one.id, label: spoken(one.fix) }) });
 const rates = makeRateChart();
 const foreseen = makeForeseen({ look: inProject(server.lb_foreseen), project: () => project });
 const fold = (name, text, open, ...inside) => {
   const box = h("details.lb-details", { open: recall(`plan-${name}`, open), ontoggle: () => remember(`plan-${name}`, box.open) }, h("summary", { text }), ...inside);
   return box;
 };
-const curve = fold("rates", "Learning rates over the bake", true, rates.root);
+const curve = fold("rates", t`Learning rates over the bake`, true, rates.root);
 const shapes = h("div.lb-table-frame");
-const buckets = fold("shapes", "Shapes", false, shapes);
-const ahead = h("div.lb-ahead", { hidden: true }, h("h3.lb-heading", { text: "Before you bake, as it is set now" }), curve, foreseen.root, buckets);
+const buckets = fold("shapes", t`Shapes`, false, shapes);
+const ahead = h("div.lb-ahead", { hidden: true }, h("h3.lb-heading", { text: t`Before you bake, as it is set now` }), curve, foreseen.root, buckets);
 replace(element, h("div.lb-plan", {}, calculator.root, said, trouble, advice.root, ahead));
 
 /** Change something for good, say what, and offer the way back. */
 async function change(call, data) {
   try {
     const answer = await ask(call, { project, ...data });
-    const undo = h("button.lb-quiet", { type: "button", text: "Undo", onclick: () => change(server.lb_undo, {}) });
-    replace(said, remark("ok", answer.said || "It was so already.", { extra: [undo] }));
+    const undo = h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => change(server.lb_undo, {}) });
+    replace(said, remark("ok", answer.said || t`It was so already.`, { extra: [undo] }));
     if (answer.folders) trigger("changed");
     tell("oven", { by: "plan" });
     tell("nudge");
     return true;
   } catch (error) {
-    replace(said, remark("bad", error.message, { word: "Not changed" }));
+    replace(said, remark("bad", error.message, { word: t`Not changed` }));
     return false;
   }
 }
@@ -42,9 +42,9 @@ function draw(view) {
   if (ahead.hidden) return;
   rates.set(plan);
   curve.hidden = rates.root.hidden;
-  say(buckets.querySelector("summary"), `Shapes: ${plural(plan.buckets.length, "bucket")}`);
+  say(buckets.querySelector("summary"), t`Shapes: ${plural(plan.buckets.length, "bucket")}`);
   replace(shapes, h("table.lb-table", {},
-    h("thead", {}, h("tr", {}, ...["Size", "Pictures", "Batches"].map((text) => h("th", { scope: "col", text })))),
+    h("thead", {}, h("tr", {}, ...[t`Size`, t`Pictures`, t`Batches`].map((text) => h("th", { scope: "col", text })))),
     h("tbody", {}, ...plan.buckets.map(([w, t, images, batches]) => h("tr", {}, h("th", { scope: "row", text: `${w} × ${t} px` }), h("td", { text: number(images) }), h("td", { text: number(batches) }))))));
 }
 

@@ -1,11 +1,11 @@
 // The loss of a run as SVG: raw faint, smoothed strong, validation dotted, epochs as ticks, rates below.
 function makePlot() {
-  const frame = h("div.lb-plot", { role: "img", "aria-label": "Loss over the steps of the bake" });
+  const frame = h("div.lb-plot", { role: "img", "aria-label": t`Loss over the steps of the bake` });
   const readout = h("p.lb-plot-readout.lb-mono", { "aria-live": "off" });
   const key = (cls, text) => h(`span.lb-key-${cls}`, { text });
   const keys = {
-    raw: key("raw", "loss of each step"), average: key("average", "average of an epoch"), held: key("held", "validation loss, held-out pictures"),
-    unet: key("unet", "U-Net rate"), text: key("text", "text encoder rate"), text2: key("text2", "text encoder 2 rate"), applied: key("applied", "(rates as applied: d × lr)"),
+    raw: key("raw", t`loss of each step`), average: key("average", t`average of an epoch`), held: key("held", t`validation loss, held-out pictures`),
+    unet: key("unet", t`U-Net rate`), text: key("text", t`text encoder rate`), text2: key("text2", t`text encoder 2 rate`), applied: key("applied", t`(rates as applied: d × lr)`),
   };
   const lowest = h("p.lb-lowest", { hidden: true }); // of Prodigy, as the guide looks for it
   const root = h("div.lb-plot-root", {}, h("div.lb-legend", {}, ...Object.values(keys)), frame, lowest, readout);
@@ -24,7 +24,7 @@ function makePlot() {
     const width = frame.clientWidth;
     if (!width || !data) return;
     const points = data.points;
-    if (!points.length) { replace(frame, h("p.lb-muted.lb-plot-empty", { text: "The loss appears with the first step." })); return; }
+    if (!points.length) { replace(frame, h("p.lb-muted.lb-plot-empty", { text: t`The loss appears with the first step.` })); return; }
     const high = width < 560 ? 190 : 240, low = width < 560 ? 52 : 64;
     const height = TOP + high + GAP + low + BOTTOM;
     const last = Math.max(data.total || 0, points[points.length - 1][0], 1);
@@ -48,9 +48,9 @@ function makePlot() {
     svg.append(h("line.lb-grid", { x1: LEFT, x2: width - RIGHT, y1: base + low, y2: base + low }),
       h("text.lb-tick", { x: LEFT - 8, y: base + 5, "text-anchor": "end", text: short(rate) }),
       h("text.lb-tick", { x: LEFT - 8, y: base + low + 4, "text-anchor": "end", text: "0" }),
-      h("text.lb-axis", { x: width - RIGHT, y: TOP + 14, "text-anchor": "end", text: "loss" }),
-      h("text.lb-axis", { x: LEFT + 4, y: base - 6, text: applied ? "learning rate as applied" : "learning rate" }),
-      h("text.lb-axis", { x: width - RIGHT, y: height - 2, "text-anchor": "end", text: `${last.toLocaleString("en")} steps` }));
+      h("text.lb-axis", { x: width - RIGHT, y: TOP + 14, "text-anchor": "end", text: t`loss` }),
+      h("text.lb-axis", { x: LEFT + 4, y: base - 6, text: applied ? t`learning rate as applied` : t`learning rate` }),
+      h("text.lb-axis", { x: width - RIGHT, y: height - 2, "text-anchor": "end", text: t`${last.toLocaleString("en")} steps` }));
     ticks(svg, x, last, base, low, width);
     const raw = [];
     for (const [step, lowest, top_] of points) { raw.push([x(step), y(top_)]); if (lowest !== top_) raw.push([x(step), y(lowest)]); }
@@ -88,10 +88,10 @@ function makePlot() {
       svg.append(h("line.lb-epoch", { x1: at, x2: at, y1: TOP, y2: base + low }));
       if (epoch % every === 0 || epoch === data.epochs) svg.append(h("text.lb-tick", { x: at, y: base + low + 16, "text-anchor": "middle", text: String(epoch) }));
     }
-    if (per) svg.append(h("text.lb-axis", { x: LEFT, y: base + low + 30, text: "epochs" }));
+    if (per) svg.append(h("text.lb-axis", { x: LEFT, y: base + low + 30, text: t`epochs` }));
     for (const file of data.checkpoints) {
       svg.append(h("circle.lb-file", { cx: x(file.step), cy: base + low, r: 4, onclick: () =>
-        say(readout, `Epoch ${file.epoch} · step ${file.step} · average loss ${file.loss.toFixed(4)} · ${file.file} · ${file.mib} MB`) }));
+        say(readout, t`Epoch ${file.epoch} · step ${file.step} · average loss ${file.loss.toFixed(4)} · ${file.file} · ${file.mib} MB`) }));
     }
   }
 
@@ -99,11 +99,11 @@ function makePlot() {
 
   function tellAt(p, last, rates) {
     const per = perEpoch(last);
-    const epoch = per ? `epoch ${Math.min(data.epochs, Math.ceil(p[0] / per))} · ` : "";
-    const range = p[1] === p[2] ? p[2].toFixed(4) : `${p[1].toFixed(4)} to ${p[2].toFixed(4)}`;
+    const epoch = per ? t`epoch ${Math.min(data.epochs, Math.ceil(p[0] / per))} · ` : "";
+    const range = p[1] === p[2] ? p[2].toFixed(4) : t`${p[1].toFixed(4)} to ${p[2].toFixed(4)}`;
     const near = (data.validations || []).filter((v) => v[0] <= p[0]).pop();
-    const held = near ? ` · validation ${near[1].toFixed(4)}${near[3] ? ` (${near[3].toFixed(4)} without the LoRA)` : ""}` : "";
-    say(readout, `Step ${p[0]} · ${epoch}loss ${range} · average ${p[3].toFixed(4)}${held} · ${rates.length === 1 ? "rate" : "rates"} ${rates.map(fine).join(" / ")}`);
+    const held = near ? t` · validation ${near[1].toFixed(4)}${near[3] ? t` (${near[3].toFixed(4)} without the LoRA)` : ""}` : "";
+    say(readout, t`Step ${p[0]} · ${epoch}loss ${range} · average ${p[3].toFixed(4)}${held} · ${rates.length === 1 ? t`rate` : t`rates`} ${rates.map(fine).join(" / ")}`);
   }
 
   new ResizeObserver(draw).observe(frame);
@@ -112,7 +112,7 @@ function makePlot() {
     set(view) {
       data = view;
       lowest.hidden = !view.lowest;
-      say(lowest, view.lowest ? `◎ ${view.lowest.text}` : "");
+      say(lowest, view.lowest ? `◎ ${spoken(view.lowest.text)}` : "");
       draw();
     },
   };

@@ -5,9 +5,9 @@
 function makePreview() {
   const LARGEST = 8;
   const image = h("img.lb-large", { alt: "", draggable: "false" });
-  const cover = h("button.lb-button.lb-uncover", { type: "button", hidden: true, text: "Show the picture", onclick: () => hide(false) });
+  const cover = h("button.lb-button.lb-uncover", { type: "button", hidden: true, text: t`Show the picture`, onclick: () => hide(false) });
   const amount = h("span.lb-zoom-amount", { hidden: true });
-  const frame = h("div.lb-large-frame", { title: "Wheel or double click: enlarge. Drag: move." }, image, cover, amount);
+  const frame = h("div.lb-large-frame", { title: t`Wheel or double click: enlarge. Drag: move.` }, image, cover, amount);
   const pointers = new Map();
   let scale = 1, x = 0, y = 0, hidden = false, pinch = null, moved = false, source = 0;
 

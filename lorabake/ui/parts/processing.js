@@ -22,18 +22,18 @@ function kind(value, text) {
   kinds[value] = { radio, label, node: h("label.lb-radio", {}, radio, label) };
   return kinds[value].node;
 }
-const words = h("input.lb-input.lb-mono", { type: "text", id: "lb-process-filter", maxlength: "1000", spellcheck: "false", autocomplete: "off", placeholder: 'tag:"long hair" AND NOT concept:style', "aria-label": "Filter", oninput: () => later(350) });
-const wordsBox = h("div.lb-scope-filter", { hidden: true }, words, h("small.lb-muted", { text: "As in the editor: tag: caption: name: path: concept: source: tags:>20 chars: tokens:, with AND OR NOT ( ) * ?" }));
+const words = h("input.lb-input.lb-mono", { type: "text", id: "lb-process-filter", maxlength: "1000", spellcheck: "false", autocomplete: "off", placeholder: 'tag:"long hair" AND NOT concept:style', "aria-label": t`Filter`, oninput: () => later(350) });
+const wordsBox = h("div.lb-scope-filter", { hidden: true }, words, h("small.lb-muted", { text: t`As in the editor: tag: caption: name: path: concept: source: tags:>20 chars: tokens:, with AND OR NOT ( ) * ?` }));
 const scopeError = h("small.lb-error", { hidden: true, role: "alert" });
-const scope = h("fieldset.lb-scope", {}, h("legend", { text: "Which captions" }),
-  h("div.lb-line", {}, kind("all", "All"), kind("filter", "Those a filter finds"), kind("selected", "Those selected in the editor")), wordsBox, scopeError);
+const scope = h("fieldset.lb-scope", {}, h("legend", { text: t`Which captions` }),
+  h("div.lb-line", {}, kind("all", t`All`), kind("filter", t`Those a filter finds`), kind("selected", t`Those selected in the editor`)), wordsBox, scopeError);
 const chosenKind = () => Object.keys(kinds).find((value) => kinds[value].radio.checked) || "all";
 function scopeShown() { wordsBox.hidden = chosenKind() !== "filter"; }
 function scopeCounts(all = scopeCounts.all || 0) {
   scopeCounts.all = all;
   const count = (n) => n.toLocaleString("en");
-  say(kinds.all.label, `All ${count(all)}`);
-  say(kinds.selected.label, selection.length ? `The ${count(selection.length)} selected in the editor` : "Those selected in the editor (none)");
+  say(kinds.all.label, t`All ${count(all)}`);
+  say(kinds.selected.label, selection.length ? t`The ${count(selection.length)} selected in the editor` : t`Those selected in the editor (none)`);
   kinds.selected.radio.disabled = !selection.length;
   if (!selection.length && chosenKind() === "selected") { kinds.all.radio.checked = true; scopeShown(); }
 }
@@ -41,15 +41,15 @@ function scopeCounts(all = scopeCounts.all || 0) {
 // --- what will change, and the button --------------------------------------------------------------
 const summary = h("p.lb-process-summary", { role: "status" });
 const warnings = h("div.lb-remarks");
-const parts = h("div.lb-line.lb-process-parts", { role: "group", "aria-label": "Show only" });
+const parts = h("div.lb-line.lb-process-parts", { role: "group", "aria-label": t`Show only` });
 const tags = h("div.lb-process-tags");
 const names = h("details.lb-details", { hidden: true });
-const apply = h("button.lb-button.lb-primary", { type: "button", id: "lb-process-apply", disabled: true, text: "Nothing to change", onclick: write });
+const apply = h("button.lb-button.lb-primary", { type: "button", id: "lb-process-apply", disabled: true, text: t`Nothing to change`, onclick: write });
 const applyNote = h("span.lb-muted");
 const done = h("div.lb-process-done", { "aria-live": "polite" });
 const main = h("div.lb-process", { hidden: true },
   scope, form.node, recipes.node,
-  h("h3.lb-heading", { text: "What will change" }), summary, warnings, parts, tags, diff.view, names,
+  h("h3.lb-heading", { text: t`What will change` }), summary, warnings, parts, tags, diff.view, names,
   h("div.lb-line.lb-process-go", {}, apply, applyNote), done, past.node);
 replace(element, main);
 
@@ -64,7 +64,7 @@ async function look() {
   running = true;
   dirty = false;
   apply.disabled = true;
-  const busy = setTimeout(() => say(summary, "Looking at every caption…"), 400);
+  const busy = setTimeout(() => say(summary, t`Looking at every caption…`), 400);
   const mine = project, edits = form.edits;
   try {
     const answer = await ask(server.lb_process_preview, { project, values: form.values(), scope: { kind: chosenKind(), filter: words.value, ids: chosenKind() === "selected" ? selection : [] }, without: diff.left() });
@@ -84,14 +84,14 @@ async function look() {
 function draw(answer) {
   form.errors(answer.errors);
   scopeError.hidden = !answer.scope_error;
-  say(scopeError, answer.scope_error || "");
+  say(scopeError, spoken(answer.scope_error) || "");
   form.counts(answer.found || {});
   preview = answer.preview ? answer : null;
   scopeCounts(answer.all);
   const unfit = Object.keys(answer.errors).length > 0 || answer.scope_error;
-  replace(warnings, ...(answer.warnings || []).map((text) => remark("warn", text, { word: "Note" })));
+  replace(warnings, ...(answer.warnings || []).map((text) => remark("warn", text, { word: t`Note` })));
   if (!preview) {
-    say(summary, unfit ? "Mend what is marked above to see what would change." : "");
+    say(summary, unfit ? t`Mend what is marked above to see what would change.` : "");
     diff.hide();
     replace(parts); replace(tags);
     names.hidden = true;
@@ -107,12 +107,12 @@ function draw(answer) {
 }
 
 function sentence(answer) {
-  if (!answer.looked) return answer.all ? "This finds no pictures." : "There are no pictures in this project yet.";
-  const of = `${answer.count.toLocaleString("en")} of ${plural(answer.looked, "caption")}`;
-  const moves = answer.names.count ? ` ${plural(answer.names.count, "picture")} get new names.` : "";
-  if (answer.count) return `${of} would change.${moves}`;
-  if (moves) return `No caption would change.${moves}`;
-  return answer.idle ? "Fill in a field above: what it would change is shown here before anything is written." : "Nothing would change: these captions are like that already.";
+  if (!answer.looked) return answer.all ? t`This finds no pictures.` : t`There are no pictures in this project yet.`;
+  const of = t`${answer.count.toLocaleString("en")} of ${plural(answer.looked, "caption")}`;
+  const moves = answer.names.count ? t` ${plural(answer.names.count, "picture")} get new names.` : "";
+  if (answer.count) return t`${of} would change.${moves}`;
+  if (moves) return t`No caption would change.${moves}`;
+  return answer.idle ? t`Fill in a field above: what it would change is shown here before anything is written.` : t`Nothing would change: these captions are like that already.`;
 }
 
 /** Only the rows that one operation or tag is about; the button stays for all. */
@@ -126,7 +126,7 @@ const only = (data) => ({ type: "button", "aria-pressed": "false", "data-only": 
 /** How many captions each operation changes; a press shows only those. */
 function drawParts(answer) {
   const pill = (text, data) => h("button.lb-pill", { ...only(data), text });
-  replace(parts, ...(answer.counts.length > 1 || answer.tags.length ? [pill(`All ${answer.count.toLocaleString("en")}`, {}), ...answer.counts.map(([name, label, n]) => pill(`${label} ${n.toLocaleString("en")}`, { operation: name }))] : []));
+  replace(parts, ...(answer.counts.length > 1 || answer.tags.length ? [pill(t`All ${answer.count.toLocaleString("en")}`, {}), ...answer.counts.map(([name, label, n]) => pill(`${label} ${n.toLocaleString("en")}`, { operation: name }))] : []));
   parts.firstChild?.setAttribute("aria-pressed", "true");
 }
 
@@ -134,34 +134,34 @@ function drawParts(answer) {
 function drawTags(answer) {
   const chip = ([sign, tag, n, keepable]) => {
     return h(`span.lb-sum.lb-tag-${sign === "-" ? "removed" : "added"}`, {},
-      h("button", { ...only({ sign, tag }), title: "Show these captions" },
-        h("i", { text: sign === "-" ? "−" : "+", "aria-hidden": "true" }), h("span.lb-spoken", { text: sign === "-" ? "removed " : "added " }), h("span", { text: tag }), h("small", { text: n.toLocaleString("en") })),
-      keepable && h("button.lb-keep", { type: "button", text: "keep", title: `Never remove ${tag}`, "aria-label": `Never remove ${tag}`, onclick: () => form.append("keep_tags", tag) }));
+      h("button", { ...only({ sign, tag }), title: t`Show these captions` },
+        h("i", { text: sign === "-" ? "−" : "+", "aria-hidden": "true" }), h("span.lb-spoken", { text: sign === "-" ? t`removed ` : t`added ` }), h("span", { text: tag }), h("small", { text: n.toLocaleString("en") })),
+      keepable && h("button.lb-keep", { type: "button", text: t`keep`, title: t`Never remove ${tag}`, "aria-label": t`Never remove ${tag}`, onclick: () => form.append("keep_tags", tag) }));
   };
-  replace(tags, ...answer.tags.map(chip), answer.more_tags > 0 && h("span.lb-muted", { text: `and ${plural(answer.more_tags, "more tag")}` }));
+  replace(tags, ...answer.tags.map(chip), answer.more_tags > 0 && h("span.lb-muted", { text: t`and ${plural(answer.more_tags, "more tag")}` }));
 }
 
 function drawNames(found) {
   names.hidden = !found.count;
   if (names.hidden) return;
-  replace(names, h("summary", { text: `New names for ${plural(found.count, "picture")}` }),
+  replace(names, h("summary", { text: t`New names for ${plural(found.count, "picture")}` }),
     h("ul.lb-names", {}, ...found.first.map(([from, to]) => h("li", {}, h("s", { text: from }), h("span", { text: " → " }), h("b", { text: to })))),
-    found.count > found.first.length && h("p.lb-muted", { text: `and ${(found.count - found.first.length).toLocaleString("en")} more` }));
+    found.count > found.first.length && h("p.lb-muted", { text: t`and ${(found.count - found.first.length).toLocaleString("en")} more` }));
 }
 
 function button() {
   const left = diff.left().length, captions = preview ? preview.count - left : 0, moves = preview?.names.count || 0;
   apply.disabled = running || !(captions || moves);
-  const what = [captions && `Apply to ${plural(captions, "caption")}`, moves && `${captions ? "rename" : "Rename"} ${plural(moves, "picture")}`].filter(Boolean);
-  say(apply, what.join(" and ") || "Nothing to change");
-  say(applyNote, captions || moves ? `${left ? `${plural(left, "caption")} stay as they are. ` : ""}Can be undone, even after a restart.` : "");
+  const what = [captions && t`Apply to ${plural(captions, "caption")}`, moves && `${captions ? "rename" : t`Rename`} ${plural(moves, "picture")}`].filter(Boolean);
+  say(apply, what.join(t` and `) || t`Nothing to change`);
+  say(applyNote, captions || moves ? t`${left ? t`${plural(left, "caption")} stay as they are. ` : ""}Can be undone, even after a restart.` : "");
 }
 
 async function write() {
   if (!preview || running) return;
   running = true;
   apply.disabled = true;
-  say(apply, "Writing…");
+  say(apply, t`Writing…`);
   try {
     const answer = await ask(server.lb_process_apply, { project, preview: preview.preview, without: diff.left() });
     past.show(answer.past);
@@ -184,10 +184,10 @@ function wrote() {
 
 function tellDone(level, text, { skipped = [], undo = null, button = null, ids = [] } = {}) {
   const extra = [];
-  if (undo) extra.push(h("button.lb-quiet", { type: "button", text: "Undo", onclick: undo }));
+  if (undo) extra.push(h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: undo }));
   if (button) extra.push(h("button.lb-quiet", { type: "button", text: button[0], onclick: button[1] }));
-  replace(done, remark(level, text, { word: level === "bad" ? "Not done" : "Done", extra }),
-    skipped.length > 0 && h("div.lb-notice.lb-tone-warn", {}, h("b.lb-word", { text: "Left as they are" }), h("ul.lb-changes", {}, ...skipped.map(([path, why]) => h("li", { text: `${path}: ${why}` })))));
+  replace(done, remark(level, text, { word: level === "bad" ? t`Not done` : t`Done`, extra }),
+    skipped.length > 0 && h("div.lb-notice.lb-tone-warn", {}, h("b.lb-word", { text: t`Left as they are` }), h("ul.lb-changes", {}, ...skipped.map(([path, why]) => h("li", { text: `${path}: ${spoken(why)}` })))));
   done.ids = ids;
 }
 

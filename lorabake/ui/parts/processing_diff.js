@@ -3,7 +3,7 @@ function makeDiff({ project, rows: askRows, onLeft }) {
   const PAGE = 64; // rows asked for at a time
   let preview = "", only = {}, rows = [], asked = new Set(), left = new Set(), open = new Set();
 
-  const view = h("div.lb-diff-view", { role: "list", tabindex: "0", "aria-label": "Captions that will change" });
+  const view = h("div.lb-diff-view", { role: "list", tabindex: "0", "aria-label": t`Captions that will change` });
   const list = makeList(view, { draw: row, guess: 92 });
 
   const SIGNS = { "-": ["−", "removed"], "+": ["+", "added"], "~": ["", "respelled"], ">": ["↕", "moved"] };
@@ -12,7 +12,7 @@ function makeDiff({ project, rows: askRows, onLeft }) {
     if (kind === "n") return h("span.lb-new-line");
     if (kind === "=") return h("span.lb-kept-tag", { text: tag });
     const [sign, word] = SIGNS[kind];
-    return h(`span.lb-tag-change.lb-tag-${word}`, { title: why ? `${word}: ${why}` : word },
+    return h(`span.lb-tag-change.lb-tag-${word}`, { title: why ? `${word}: ${spoken(why)}` : word },
       sign && h("i", { text: sign, "aria-hidden": "true" }),
       h("span.lb-spoken", { text: `${word} ` }),
       kind === "~" && h("s", { text: was }), kind === "~" && h("span.lb-arrow", { text: "→" }),
@@ -27,7 +27,7 @@ function makeDiff({ project, rows: askRows, onLeft }) {
       let end = at;
       while (end < parts.length && parts[end][0] === "=") end += 1;
       if (end - at > 4 && !wide) {
-        shown.push(chip(parts[at]), h("span.lb-kept-run", { text: `… ${end - at - 2} stay …` }), chip(parts[end - 1]));
+        shown.push(chip(parts[at]), h("span.lb-kept-run", { text: t`… ${end - at - 2} stay …` }), chip(parts[end - 1]));
         at = end;
         folds += 1;
       } else if (end > at) for (; at < end; at += 1) shown.push(chip(parts[at]));
@@ -43,12 +43,12 @@ function makeDiff({ project, rows: askRows, onLeft }) {
       return h("div.lb-diff-row.lb-waiting", { role: "listitem" });
     }
     const wide = open.has(data.id), stays = left.has(data.id);
-    const box = h("input", { type: "checkbox", checked: !stays, "aria-label": `Change ${data.name}`, onchange: () => {
+    const box = h("input", { type: "checkbox", checked: !stays, "aria-label": t`Change ${data.name}`, onchange: () => {
       if (box.checked) left.delete(data.id); else left.add(data.id);
       list.refresh(index, index + 1);
       onLeft(left.size);
     } });
-    const more = h("button.lb-quiet.lb-row-more", { type: "button", "aria-expanded": String(wide), "aria-label": `The whole caption of ${data.name}`, text: wide ? "Less" : "All of it", onclick: () => {
+    const more = h("button.lb-quiet.lb-row-more", { type: "button", "aria-expanded": String(wide), "aria-label": t`The whole caption of ${data.name}`, text: wide ? t`Less` : t`All of it`, onclick: () => {
       if (wide) open.delete(data.id); else open.add(data.id);
       list.refresh(index, index + 1);
     } });
@@ -56,12 +56,12 @@ function makeDiff({ project, rows: askRows, onLeft }) {
     const why = told.slice(0, wide ? told.length : 3).map(([text]) => text);
     const [marked, folds] = pieces(data.parts, wide);
     return h(`div.lb-diff-row${stays ? ".lb-left-out" : ""}`, { role: "listitem", "aria-setsize": String(list.length), "aria-posinset": String(index + 1) },
-      h("label.lb-diff-take", { title: "Change this caption" }, box),
+      h("label.lb-diff-take", { title: t`Change this caption` }, box),
       h("img.lb-diff-picture", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${data.sha}`, alt: "", loading: "lazy", decoding: "async" }),
       h("div.lb-diff-text", {},
-        h("div.lb-diff-name", {}, h("span", {}, h("b", { text: data.name }), h("span.lb-muted", { text: stays ? " stays as it is" : ` ${data.folder}` })), (wide || folds > 0 || told.length > why.length) && more),
+        h("div.lb-diff-name", {}, h("span", {}, h("b", { text: data.name }), h("span.lb-muted", { text: stays ? t` stays as it is` : ` ${data.folder}` })), (wide || folds > 0 || told.length > why.length) && more),
         h("div.lb-diff-tags", {}, ...marked),
-        why.length > 0 && h("p.lb-diff-why", { text: why.join(" · ") + (why.length < told.length ? ` · and ${told.length - why.length} more` : "") })));
+        why.length > 0 && h("p.lb-diff-why", { text: why.join(" · ") + (why.length < told.length ? t` · and ${told.length - why.length} more` : "") })));
   }
 
   async function fetch(index) {

@@ -7,8 +7,8 @@ function makeForm({ complete, onChange }) {
   function makeInput(spec, id) {
     const about = { id, "aria-describedby": `${id}-help` };
     if (spec.type === "bool") return h("input", { type: "checkbox", ...about });
-    if (spec.choices.length) return h("select.lb-select", about, ...spec.choices.map(([value, text]) => h("option", { value, text })));
-    const free = { ...about, autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: String(spec.longest), placeholder: spec.example || undefined };
+    if (spec.choices.length) return h("select.lb-select", about, ...spec.choices.map(([value, text]) => h("option", { value, text: spoken(text) })));
+    const free = { ...about, autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: String(spec.longest), placeholder: spoken(spec.example) || undefined };
     if (spec.lines > 1) return h("textarea.lb-caption.lb-short", { ...free, rows: String(spec.lines) });
     const numbers = ["int", "float"].includes(spec.type);
     return h(`input.lb-input${numbers ? ".lb-mono" : ""}`, { ...free, type: "text", inputmode: spec.type === "int" ? "numeric" : numbers ? "decimal" : undefined });
@@ -17,10 +17,10 @@ function makeForm({ complete, onChange }) {
   function makeField(spec) {
     const id = `process-${spec.name}`;
     const input = makeInput(spec, id);
-    const clear = h("button.lb-reset", { type: "button", hidden: true, text: "↺", title: "Back to the usual value", "aria-label": `${spec.label}: back to the usual value`, onclick: () => { set(field, spec.usual); touched(field, true); input.focus(); } });
-    const label = h("label", { for: id, text: spec.unit ? `${spec.label} (${spec.unit})` : spec.label });
+    const clear = h("button.lb-reset", { type: "button", hidden: true, text: "↺", title: t`Back to the usual value`, "aria-label": t`${spoken(spec.label)}: back to the usual value`, onclick: () => { set(field, spec.usual); touched(field, true); input.focus(); } });
+    const label = h("label", { for: id, text: spec.unit ? `${spoken(spec.label)} (${spoken(spec.unit)})` : spoken(spec.label) });
     const found = h("span.lb-found", { role: "status" });
-    const help = h("small.lb-muted", { id: `${id}-help`, text: spec.help });
+    const help = h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) });
     const error = h("small.lb-error", { hidden: true });
     const box = spec.type === "bool"
       ? h("div.lb-set.lb-set-bool", {}, h("div.lb-set-head", {}, input, label, clear), help, error)
@@ -48,8 +48,8 @@ function makeForm({ complete, onChange }) {
     field.clear.hidden = !changed || (field.spec.type === "bool");
     const group = field.group;
     if (group?.note) {
-      const names = group.fields.filter(differs).map((one) => one.spec.label);
-      say(group.note, names.length > 2 ? `${names.length} set` : names.join(", "));
+      const names = group.fields.filter(differs).map((one) => spoken(one.spec.label));
+      say(group.note, names.length > 2 ? t`${names.length} set` : names.join(", "));
     }
   }
 
@@ -62,7 +62,7 @@ function makeForm({ complete, onChange }) {
       if (about.title) {
         group.note = h("span.lb-more-changed");
         group.node = h("details.lb-more", { open: recall(`process-open:${about.title}`, false) },
-          h("summary", {}, h("b", { text: about.title }), h("span.lb-muted", { text: ` ${about.about}` }), group.note), grid);
+          h("summary", {}, h("b", { text: spoken(about.title) }), h("span.lb-muted", { text: ` ${about.about.split(", ").map(spoken).join(", ")}` }), group.note), grid);
         group.node.addEventListener("toggle", () => remember(`process-open:${about.title}`, group.node.open));
       }
       for (const field of made) field.group = group;
@@ -101,7 +101,7 @@ function makeForm({ complete, onChange }) {
   function counts(found) {
     for (const [name, field] of Object.entries(fields)) {
       const text = found[name] || "";
-      say(field.found, text);
+      say(field.found, spoken(text));
       field.found.classList.toggle("lb-nowhere", text === "not found");
     }
   }

@@ -6,7 +6,7 @@ function makePast({ project, calls, changed, said }) {
   const undo = h("button.lb-button", { type: "button", id: "lb-process-undo", onclick: () => step(calls.undo, {}) });
   const redo = h("button.lb-button", { type: "button", id: "lb-process-redo", onclick: () => step(calls.redo, {}) });
   const items = h("ol.lb-past-list");
-  const list = h("details.lb-details", {}, h("summary", { text: "What was done last" }), items);
+  const list = h("details.lb-details", {}, h("summary", { text: t`What was done last` }), items);
   const node = h("div.lb-past", { hidden: true }, h("div.lb-line", {}, undo, redo), list);
 
   const files = (n) => plural(n, "file");
@@ -36,17 +36,17 @@ function makePast({ project, calls, changed, said }) {
   function button(node, operation, word) {
     node.disabled = busy || !operation;
     say(node, operation ? `${word}: ${brief(operation.title)}` : word);
-    node.title = operation ? `${operation.title}, ${files(operation.count)}` : `There is nothing to ${word.toLowerCase()}`;
+    node.title = operation ? `${spoken(operation.title)}, ${files(operation.count)}` : t`There is nothing to ${word.toLowerCase()}`;
   }
 
   function draw() {
     node.hidden = !state || !(state.operations.length || state.undo || state.redo);
     if (node.hidden) return;
-    button(undo, state.undo, "Undo");
-    button(redo, state.redo, "Redo");
+    button(undo, state.undo, t`Undo`);
+    button(redo, state.redo, t`Redo`);
     replace(items, ...state.operations.map((one) => h(`li${one.undone ? ".lb-undone" : ""}`, {},
-      h("b", { text: one.title }),
-      h("span.lb-muted", { text: ` ${files(one.count)} · ${when(one.time)}${one.undone ? " · undone" : ""}` }))));
+      h("b", { text: spoken(one.title) }),
+      h("span.lb-muted", { text: ` ${files(one.count)} · ${when(one.time)}${one.undone ? t` · undone` : ""}` }))));
   }
 
   return {

@@ -1,14 +1,14 @@
 // Sets of operations under a name: kept for every project, loaded, deleted, carried to another project.
 function makeRecipes({ project, values, calls, loaded, said, visit }) {
-  const list = h("select.lb-select", { "aria-label": "Saved set of operations", onchange: marks });
-  const load = h("button.lb-button", { type: "button", text: "Load", onclick: () => act(calls.load, { name: list.value }) });
-  const remove = h("button.lb-quiet", { type: "button", text: "Delete", onclick: () => act(calls.remove, { name: list.value }) });
-  const name = h("input.lb-input", { type: "text", maxlength: "80", placeholder: "Name", "aria-label": "Name of the set", autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter") keep(); if (event.key === "Escape") close(); } });
-  const form = h("span.lb-line", { hidden: true }, name, h("button.lb-button", { type: "button", text: "Save", onclick: keep }), h("button.lb-quiet", { type: "button", text: "Cancel", onclick: close }));
-  const save = h("button.lb-button", { type: "button", text: "Save as…", onclick: () => { form.hidden = false; save.hidden = true; name.value = list.value; name.focus(); } });
-  const other = h("select.lb-select", { "aria-label": "Use these operations in another project", onchange: carry });
-  const usual = h("button.lb-quiet", { type: "button", text: "Clear all fields", onclick: clear });
-  const node = h("div.lb-line.lb-recipes", {}, h("span.lb-label-inline", { text: "Sets of operations" }), list, load, save, form, remove, other, h("span.lb-grow"), usual);
+  const list = h("select.lb-select", { "aria-label": t`Saved set of operations`, onchange: marks });
+  const load = h("button.lb-button", { type: "button", text: t`Load`, onclick: () => act(calls.load, { name: list.value }) });
+  const remove = h("button.lb-quiet", { type: "button", text: t`Delete`, onclick: () => act(calls.remove, { name: list.value }) });
+  const name = h("input.lb-input", { type: "text", maxlength: "80", placeholder: t`Name`, "aria-label": t`Name of the set`, autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter") keep(); if (event.key === "Escape") close(); } });
+  const form = h("span.lb-line", { hidden: true }, name, h("button.lb-button", { type: "button", text: t`Save`, onclick: keep }), h("button.lb-quiet", { type: "button", text: t`Cancel`, onclick: close }));
+  const save = h("button.lb-button", { type: "button", text: t`Save as…`, onclick: () => { form.hidden = false; save.hidden = true; name.value = list.value; name.focus(); } });
+  const other = h("select.lb-select", { "aria-label": t`Use these operations in another project`, onchange: carry });
+  const usual = h("button.lb-quiet", { type: "button", text: t`Clear all fields`, onclick: clear });
+  const node = h("div.lb-line.lb-recipes", {}, h("span.lb-label-inline", { text: t`Sets of operations` }), list, load, save, form, remove, other, h("span.lb-grow"), usual);
 
   function marks() { load.disabled = remove.disabled = !list.value; }
   function close() { form.hidden = true; save.hidden = false; save.focus(); }
@@ -30,7 +30,7 @@ function makeRecipes({ project, values, calls, loaded, said, visit }) {
   async function clear() {
     const before = values();
     if (!(await act(calls.clear, {}))) return;
-    said("ok", "All fields are as they were at first.", { undo: () => { loaded(before); said("ok", "The fields are filled as before."); } });
+    said("ok", t`All fields are as they were at first.`, { undo: () => { loaded(before); said("ok", t`The fields are filled as before.`); } });
   }
 
   async function keep() {
@@ -43,17 +43,17 @@ function makeRecipes({ project, values, calls, loaded, said, visit }) {
     if (!to) return;
     try {
       const answer = await ask(calls.carry, { project: project(), to, values: values() });
-      said("ok", answer.said, { button: [`Go to ${to}`, () => visit(to)] });
+      said("ok", answer.said, { button: [t`Go to ${to}`, () => visit(to)] });
     } catch (error) { said("bad", error.message); }
   }
 
   /** recipes: { names, projects }; chosen: the name to stand on. */
   function show(recipes, chosen = list.value) {
     const names = recipes.names;
-    replace(list, h("option", { value: "", text: names.length ? "(choose one)" : "(none saved yet)" }), ...names.map((text) => h("option", { value: text, text })));
+    replace(list, h("option", { value: "", text: names.length ? t`(choose one)` : t`(none saved yet)` }), ...names.map((text) => h("option", { value: text, text })));
     list.value = names.includes(chosen) ? chosen : "";
     list.hidden = load.hidden = remove.hidden = !names.length;
-    replace(other, h("option", { value: "", text: "Use in another project…" }), ...recipes.projects.map((text) => h("option", { value: text, text })));
+    replace(other, h("option", { value: "", text: t`Use in another project…` }), ...recipes.projects.map((text) => h("option", { value: text, text })));
     other.hidden = !recipes.projects.length;
     marks();
   }

@@ -2,8 +2,8 @@
 let project = "", about = null, run = "", grid = "", files = "";
 
 const where = () => ({ project, run });
-const chooser = h("select.lb-select", { "aria-label": "Run", onchange: () => { run = chooser.value; grid = ""; load(); } });
-const grids = h("select.lb-select", { "aria-label": "Grid", onchange: () => { grid = grids.value; again(); } });
+const chooser = h("select.lb-select", { "aria-label": t`Run`, onchange: () => { run = chooser.value; grid = ""; load(); } });
+const grids = h("select.lb-select", { "aria-label": t`Grid`, onchange: () => { grid = grids.value; again(); } });
 const request = makeRequest({ server, where, begun: async (name) => { grid = name; await load(); tell("nudge"); } });
 const shownGrid = makeBoard({
   server, where, look: () => again(),
@@ -12,9 +12,9 @@ const shownGrid = makeBoard({
 shownGrid.mount(makeVerdict({ server, where }));
 shownGrid.mount(makeVotes({ server, where: () => ({ ...where(), grid: shownGrid.view()?.name }), board: shownGrid }));
 const loraLook = makeLoraLook({ server, project: () => project });
-const empty = h("p.lb-muted.lb-hint", { text: "There is no LoRA file yet. Bake one first; the first epoch is enough to begin." });
-const form = h("div.lb-request", { hidden: true }, h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: "Run" }), chooser)), request.root);
-const board = h("div.lb-board", { hidden: true }, h("label.lb-field", {}, h("span", { text: "Grid" }), grids), shownGrid.root);
+const empty = h("p.lb-muted.lb-hint", { text: t`There is no LoRA file yet. Bake one first; the first epoch is enough to begin.` });
+const form = h("div.lb-request", { hidden: true }, h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: t`Run` }), chooser)), request.root);
+const board = h("div.lb-board", { hidden: true }, h("label.lb-field", {}, h("span", { text: t`Grid` }), grids), shownGrid.root);
 replace(element, empty, form, board, loraLook.root, shownGrid.box);
 
 function nothing() {
@@ -36,7 +36,7 @@ async function load() {
   if (!about.runs.length) { nothing(); return; }
   replace(chooser, ...about.runs.map((name) => h("option", { value: name, text: name })));
   chooser.value = run;
-  replace(grids, ...about.grids.map((one) => h("option", { value: one.name, text: one.label })));
+  replace(grids, ...about.grids.map((one) => h("option", { value: one.name, text: spoken(one.label) })));
   if (!about.grids.some((one) => one.name === grid)) grid = about.grids[0]?.name || "";
   grids.value = grid;
   request.load(about);

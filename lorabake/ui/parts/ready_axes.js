@@ -4,14 +4,14 @@ function makeAxes({ changed }) {
   const rows = ["x", "y", "z"].map((name, index) => {
     const letter = name.toUpperCase();
     const help = h("small.lb-muted", { id: `lb-axis-${name}-help` });
-    const type = h("select.lb-select", { id: `lb-axis-${name}`, "aria-label": `${letter} type`, onchange: () => { label(rows[index]); changed(); } });
-    const values = h("textarea.lb-caption.lb-axis-values", { id: `lb-axis-${name}-values`, rows: "1", spellcheck: "false", autocomplete: "off", maxlength: "20000", "aria-label": `${letter} values`, "aria-describedby": help.id, oninput: changed });
-    const fill = h("button.lb-button", { type: "button", text: "Fill", onclick: () => { values.value = kind(type.value).fill; changed(); } });
-    const swap = index < 2 && h("button.lb-quiet", { type: "button", text: `⇅ ${letter} and ${"YZ"[index]}`, "aria-label": `Swap ${letter} and ${"YZ"[index]}`, onclick: () => exchange(index) });
+    const type = h("select.lb-select", { id: `lb-axis-${name}`, "aria-label": t`${letter} type`, onchange: () => { label(rows[index]); changed(); } });
+    const values = h("textarea.lb-caption.lb-axis-values", { id: `lb-axis-${name}-values`, rows: "1", spellcheck: "false", autocomplete: "off", maxlength: "20000", "aria-label": t`${letter} values`, "aria-describedby": help.id, oninput: changed });
+    const fill = h("button.lb-button", { type: "button", text: t`Fill`, onclick: () => { values.value = kind(type.value).fill; changed(); } });
+    const swap = index < 2 && h("button.lb-quiet", { type: "button", text: t`⇅ ${letter} and ${"YZ"[index]}`, "aria-label": t`Swap ${letter} and ${"YZ"[index]}`, onclick: () => exchange(index) });
     const node = h("div.lb-axis", {}, h("b", { text: letter }), type, h("div.lb-axis-text", {}, values, help), fill, swap);
     return { name, type, values, fill, help, node };
   });
-  const root = h("div.lb-axes", { role: "group", "aria-label": "Axes" }, ...rows.map((row) => row.node));
+  const root = h("div.lb-axes", { role: "group", "aria-label": t`Axes` }, ...rows.map((row) => row.node));
 
   const kind = (name) => kinds.find((one) => one.name === name);
 
@@ -19,7 +19,7 @@ function makeAxes({ changed }) {
     const now = kind(type.value);
     values.parentNode.hidden = !now;
     fill.hidden = !now?.fill;
-    say(help, now ? now.example : "");
+    say(help, now ? spoken(now.example) : "");
   }
   function exchange(index) {
     const [one, other] = [rows[index], rows[index + 1]];
@@ -36,7 +36,7 @@ function makeAxes({ changed }) {
       kinds = now;
       for (const row of rows) {
         const chosen = row.type.value;
-        replace(row.type, h("option", { value: "", text: "Nothing" }), ...kinds.map((one) => h("option", { value: one.name, text: one.name })));
+        replace(row.type, h("option", { value: "", text: t`Nothing` }), ...kinds.map((one) => h("option", { value: one.name, text: spoken(one.name) })));
         row.type.value = kind(chosen) ? chosen : "";
         label(row);
       }

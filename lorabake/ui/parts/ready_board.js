@@ -18,19 +18,19 @@ function makeBoard({ server, where, onAdded, look }) {
 
   const address = (name, kind = "cell") => `/lorabake/${kind}/${[where().project, where().run, view.name, name].map(encodeURIComponent).join("/")}`;
   const ofGrid = (kind, ...more) => `/lorabake/${kind}/${[where().project, where().run, view.name, ...more].map(encodeURIComponent).join("/")}`;
-  const label = (cell) => cell.label;
+  const label = (cell) => spoken(cell.label);
   const cellOf = (name) => view.cells.find((cell) => cell.name === name);
 
   // --- parts -----------------------------------------------------------------------------------
-  const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop rendering", onclick: () => act(server.lb_stop, { place: view.place }) });
-  const resume = h("button.lb-button", { type: "button", text: "Resume", onclick: () => act(server.lb_resume, { place: view.place }) });
+  const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop rendering`, onclick: () => act(server.lb_stop, { place: view.place }) });
+  const resume = h("button.lb-button", { type: "button", text: t`Resume`, onclick: () => act(server.lb_resume, { place: view.place }) });
   const retry = h("button.lb-button", { type: "button", onclick: () => act(server.lb_grid_retry, { ...where(), grid: view.name }) });
-  const sheet = h("a.lb-button", { target: "_blank", rel: "noopener", text: "Open the sheet as PNG" });
+  const sheet = h("a.lb-button", { target: "_blank", rel: "noopener", text: t`Open the sheet as PNG` });
   const subSheet = h("a.lb-button", { target: "_blank", rel: "noopener" });
-  const friend = h("button.lb-button", { type: "button", id: "lb-grid-friend", text: "Page for a friend", title: "One HTML file with all pictures: axes to pick, zoom, compare, vote. It needs no lorabake.", onclick: page });
+  const friend = h("button.lb-button", { type: "button", id: "lb-grid-friend", text: t`Page for a friend`, title: t`One HTML file with all pictures: axes to pick, zoom, compare, vote. It needs no lorabake.`, onclick: page });
   const buttons = h("div.lb-line", {}, stop, resume, retry, sheet, subSheet, friend);
   const line = h("p.lb-progress-line", { role: "status" });
-  const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Pictures rendered", "aria-valuemin": "0" }, h("i"));
+  const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Pictures rendered`, "aria-valuemin": "0" }, h("i"));
   const trouble = h("div");
   const said = h("div", { "aria-live": "polite" });
   const prompt = h("p.lb-mono.lb-muted.lb-prompt");
@@ -56,7 +56,7 @@ function makeBoard({ server, where, onAdded, look }) {
   const root = h("div.lb-board-rest", { hidden: true }, buttons, line, meter, trouble, said, prompt, above, table.root, useThis.root, below, bakeAgain.bar, bakeAgain.root);
 
   function zSheet(z) {
-    say(subSheet, `Open sheet ${z + 1} alone`);
+    say(subSheet, t`Open sheet ${z + 1} alone`);
     subSheet.title = view.sheets[z];
     subSheet.href = ofGrid("sheet", String(z + 1));
   }
@@ -70,26 +70,26 @@ function makeBoard({ server, where, onAdded, look }) {
   /** Written anew each time, so that it shows what there is now. */
   async function page() {
     friend.disabled = true;
-    replace(said, remark("info", "Writing the page…"));
+    replace(said, remark("info", t`Writing the page…`));
     try {
       const { mib } = await ask(server.lb_grid_page, { ...where(), grid: view.name });
       h("a", { href: ofGrid("grid-page"), download: "" }).click();
-      replace(said, remark("ok", `The page is in your downloads (${size(mib)}). It opens in any browser, without lorabake.`));
+      replace(said, remark("ok", t`The page is in your downloads (${size(mib)}). It opens in any browser, without lorabake.`));
     } catch (error) { replace(said, remark("bad", error.message)); }
     friend.disabled = false;
   }
 
   // --- drawing ---------------------------------------------------------------------------------
   function words(failed) {
-    const total = view.cells.length, far = `${view.done} of ${plural(total, "picture")}`;
-    const missing = failed ? `; ${failed} could not be rendered, ${failed > 1 ? "their cells say" : "its cell says"} why` : "";
+    const total = view.cells.length, far = t`${view.done} of ${plural(total, "picture")}`;
+    const missing = failed ? t`; ${failed} could not be rendered, ${failed > 1 ? t`their cells say` : t`its cell says`} why` : "";
     return {
-      running: view.stopping ? "Stopping…" : view.done ? `${far}${missing}${view.doing ? ` · ${view.doing}` : ""}` : view.doing || "Getting ready",
-      queued: "Waits in the queue.",
-      finished: failed ? `${far}${missing}.` : `${plural(total, "picture")}. Click one to see it large; tick the best (T) to bake again with them.`,
-      stopped: `Stopped: ${far}${missing}.`,
-      failed: `Could not be finished: ${far}${missing}.`,
-      interrupted: `Interrupted: ${far}${missing}.`,
+      running: view.stopping ? t`Stopping…` : view.done ? `${far}${missing}${view.doing ? ` · ${spoken(view.doing)}` : ""}` : spoken(view.doing) || t`Getting ready`,
+      queued: t`Waits in the queue.`,
+      finished: failed ? `${far}${missing}.` : t`${plural(total, "picture")}. Click one to see it large; tick the best (T) to bake again with them.`,
+      stopped: t`Stopped: ${far}${missing}.`,
+      failed: t`Could not be finished: ${far}${missing}.`,
+      interrupted: t`Interrupted: ${far}${missing}.`,
       new: `${far}${missing}.`,
     }[view.state];
   }
@@ -108,14 +108,14 @@ function makeBoard({ server, where, onAdded, look }) {
     stop.hidden = !active;
     resume.hidden = !view.can_resume;
     retry.hidden = active || view.can_resume || !failed;
-    say(retry, `Try ${failed === 1 ? "it" : `the ${failed}`} again`);
+    say(retry, t`Try ${failed === 1 ? t`it` : t`the ${failed}`} again`);
     sheet.hidden = !view.sheet;
     sheet.href = ofGrid("sheet");
     subSheet.hidden = !view.sheet || view.sheets.length < 2;
     friend.hidden = !view.done;
     const halted = view.text && view.can_resume;
     replace(trouble, halted && remark(view.state === "stopped" ? "info" : "bad", view.text), ...view.warnings.map((text) => remark("warn", text)));
-    say(prompt, `${view.prompt}${view.negative ? ` — not: ${view.negative}` : ""} · ${view.facts}`);
+    say(prompt, `${view.prompt}${view.negative ? t` — not: ${view.negative}` : ""} · ${spoken(view.facts)}`);
     table.draw(view);
     for (const extra of extras) extra.draw?.(view);
     large.refresh();

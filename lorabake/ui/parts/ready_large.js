@@ -14,10 +14,10 @@ function makeLarge({ table, view, address }) {
     return { axis, step: by[axis], node: h("button.lb-button", { type: "button", text, onclick: () => { table.move(...by); show(); } }) };
   });
   const slot = h("div.lb-lightbox-slot");
-  const box = h("dialog.lb-lightbox", { "aria-label": "One picture of the grid" },
+  const box = h("dialog.lb-lightbox", { "aria-label": t`One picture of the grid` },
     h("div.lb-lightbox-frame", {}, picture, reason), caption,
-    h("div.lb-line.lb-lightbox-keys", {}, ...arrows.map((one) => one.node), h("label.lb-check", {}, best, h("span", { text: "Tick (T)" })),
-      hint, h("span.lb-grow"), h("button.lb-button", { type: "button", text: "Close", onclick: () => box.close() })), slot);
+    h("div.lb-line.lb-lightbox-keys", {}, ...arrows.map((one) => one.node), h("label.lb-check", {}, best, h("span", { text: t`Tick (T)` })),
+      hint, h("span.lb-grow"), h("button.lb-button", { type: "button", text: t`Close`, onclick: () => box.close() })), slot);
 
   /** What holding Space compares with: weight 0 of the same row, else its first picture. */
   function other(cell) {
@@ -27,15 +27,15 @@ function makeLarge({ table, view, address }) {
 
   function label() {
     const { kind, axis_names: names, columns, sheets } = view();
-    const words = kind === "epochs" ? [["Lower weight", "Higher weight"], ["Epoch above", "Epoch below"]] : [0, 1, 2].map((axis) => [`Previous ${names[axis]}`, `Next ${names[axis]}`]);
+    const words = kind === "epochs" ? [[t`Lower weight`, t`Higher weight`], [t`Epoch above`, t`Epoch below`]] : [0, 1, 2].map((axis) => [t`Previous ${names[axis]}`, t`Next ${names[axis]}`]);
     for (const { axis, step, node } of arrows) {
       node.hidden = [columns, view().rows, sheets][axis].length < 2;
       node.setAttribute("aria-label", words[axis]?.[step < 0 ? 0 : 1] || "");
     }
     const cell = other(table.current());
-    const pages = sheets.length > 1 ? `, PageUp and PageDown change ${names[2]}` : "";
+    const pages = sheets.length > 1 ? t`, PageUp and PageDown change ${names[2]}` : "";
     const compared = cell.weight === 0 ? "weight 0" : columns.length > 1 && kind === "xyz" ? columns[0] : "";
-    say(hint, `Arrows walk${pages}${compared ? `, hold Space to compare with ${compared}` : ""}`);
+    say(hint, t`Arrows walk${pages}${compared ? t`, hold Space to compare with ${compared}` : ""}`);
   }
 
   function show(compare = false) {
@@ -46,9 +46,9 @@ function makeLarge({ table, view, address }) {
     const done = cell.state === "done";
     picture.hidden = !done;
     reason.hidden = cell.state !== "failed";
-    say(reason, cell.error);
-    if (done) { picture.src = address(cell.name, "cell"); picture.alt = cell.label; } else picture.removeAttribute("src");
-    say(caption, done ? cell.label : cell.state === "failed" ? `${cell.label} could not be rendered` : `${cell.label} is not rendered yet`);
+    say(reason, spoken(cell.error));
+    if (done) { picture.src = address(cell.name, "cell"); picture.alt = spoken(cell.label); } else picture.removeAttribute("src");
+    say(caption, done ? spoken(cell.label) : cell.state === "failed" ? t`${spoken(cell.label)} could not be rendered` : t`${spoken(cell.label)} is not rendered yet`);
   }
 
   const typing = (node) => node.matches("input, textarea, select");

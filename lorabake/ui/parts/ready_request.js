@@ -1,33 +1,33 @@
 /** What a grid is asked for. where(): { project, run }; begun(name): of the grid that was put into the queue. */
 function makeRequest({ server, where, begun }) {
-  const FORMS = [["epochs", "Epochs by weights"], ["xyz", "Any axes (X/Y/Z)"]];
+  const FORMS = [["epochs", t`Epochs by weights`], ["xyz", t`Any axes (X/Y/Z)`]];
   let counting = null, turn = 0, form = "epochs", specs = [];
   const inputs = {}, labels = {};
   const axes = makeAxes({ changed: later });
   const choices = FORMS.map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-form": value, onclick: () => { take(value); count(); } }));
-  const guide = h("button.lb-button", { type: "button", id: "lb-as-guide", text: "As the guide does it", title: "X looks for the epoch, Y for the weight, in a prompt that names the newest file", onclick: asGuide });
+  const guide = h("button.lb-button", { type: "button", id: "lb-as-guide", text: t`As the guide does it`, title: t`X looks for the epoch, Y for the weight, in a prompt that names the newest file`, onclick: asGuide });
   const often = h("div.lb-fields"), rarely = h("div.lb-fields"), more = h("summary");
-  const render = h("button.lb-button.lb-primary", { type: "button", id: "lb-render", text: "Render", disabled: true, onclick: start });
+  const render = h("button.lb-button.lb-primary", { type: "button", id: "lb-render", text: t`Render`, disabled: true, onclick: start });
   const hint = h("span.lb-muted", { role: "status" });
   const known = h("div.lb-request-known", { "aria-live": "polite" });
   const said = h("div", { "aria-live": "polite" });
   const root = h("div.lb-request-form", {},
-    h("div.lb-line", {}, h("div.lb-switch", { role: "group", "aria-label": "What is compared" }, ...choices), guide),
+    h("div.lb-line", {}, h("div.lb-switch", { role: "group", "aria-label": t`What is compared` }, ...choices), guide),
     often, h("details.lb-details", {}, more, rarely), known, h("div.lb-line", {}, render, hint), said);
 
   function field(spec) {
-    const common = { "aria-label": spec.label, id: `lb-grid-${spec.name}`, maxlength: String(spec.longest) };
+    const common = { "aria-label": spoken(spec.label), id: `lb-grid-${spec.name}`, maxlength: String(spec.longest) };
     const long = ["prompt", "negative"].includes(spec.name);
     const input = spec.type === "bool" ? h("input", { type: "checkbox", id: common.id }) : spec.choices.length
-      ? h("select.lb-select", { "aria-label": spec.label, id: common.id }, ...spec.choices.map((text) => h("option", { value: text, text })))
+      ? h("select.lb-select", { "aria-label": spoken(spec.label), id: common.id }, ...spec.choices.map((text) => h("option", { value: text, text })))
       : long
         ? h("textarea.lb-caption.lb-short", { ...common, rows: "2", spellcheck: "false" })
         : h("input.lb-input", { ...common, type: "text", inputmode: spec.type === "int" ? "numeric" : undefined });
     if (spec.type === "bool") input.checked = spec.value === "True"; else input.value = spec.value;
     input.addEventListener("input", later);
     inputs[spec.name] = input;
-    labels[spec.name] = h(`label.lb-field${long ? ".lb-wide" : ""}`, {}, h("span", { text: spec.label }), input, h("small.lb-muted"));
-    if (spec.type === "bool") replace(labels[spec.name], h("div.lb-check", {}, input, h("span", { text: spec.label })), h("small.lb-muted"));
+    labels[spec.name] = h(`label.lb-field${long ? ".lb-wide" : ""}`, {}, h("span", { text: spoken(spec.label) }), input, h("small.lb-muted"));
+    if (spec.type === "bool") replace(labels[spec.name], h("div.lb-check", {}, input, h("span", { text: spoken(spec.label) })), h("small.lb-muted"));
     return labels[spec.name];
   }
 
@@ -40,11 +40,11 @@ function makeRequest({ server, where, begun }) {
       if (!node) continue;
       node.hidden = !(form in spec.forms);
       const help = node.querySelector("small");
-      say(help, spec.forms[form] || "");
+      say(help, spoken(spec.forms[form] || ""));
       help.hidden = !help.textContent;
     }
     axes.root.hidden = guide.hidden = form !== "xyz";
-    say(more, `More: steps, CFG scale, sampler, size${form === "xyz" ? ", clip skip, margin" : ""}`);
+    say(more, t`More: steps, CFG scale, sampler, size${form === "xyz" ? t`, clip skip, margin` : ""}`);
   }
 
   function request() {
@@ -60,13 +60,13 @@ function makeRequest({ server, where, begun }) {
     try {
       const answer = await ask(server.lb_count, asked());
       if (mine !== turn) return;
-      say(render, `Render ${plural(answer.count, "picture")}`);
+      say(render, t`Render ${plural(answer.count, "picture")}`);
       render.disabled = false;
-      say(hint, answer.seconds ? `About ${span(answer.seconds)}, as this run's last grid went` : "");
+      say(hint, answer.seconds ? t`About ${span(answer.seconds)}, as this run's last grid went` : "");
       warn(answer.warnings);
     } catch (error) {
       if (mine !== turn) return;
-      say(render, "Render");
+      say(render, t`Render`);
       render.disabled = true;
       say(hint, error.message);
       warn([]);
@@ -113,7 +113,7 @@ function makeRequest({ server, where, begun }) {
         axes.put(Object.fromEntries(specs.filter((one) => one.axis).map((one) => [one.name, one.value])));
         take(about.form);
       }
-      inputs.epochs.placeholder = `all: ${about.epochs.join(", ")}`;
+      inputs.epochs.placeholder = t`all: ${about.epochs.join(", ")}`;
       count();
     },
     /** Another project. */

@@ -17,7 +17,7 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   const current = () => cellAt(...focus);
   const canTick = (cell) => cell.state === "done" && cell.epoch !== null && cell.weight !== null;
   const nodeAt = (x, y) => nodes.get(`${x}-${y}`);
-  const told = (cell) => (cell.state === "failed" ? `${cell.label}: could not be rendered` : cell.label);
+  const told = (cell) => (cell.state === "failed" ? t`${spoken(cell.label)}: could not be rendered` : spoken(cell.label));
 
   // --- drawing ---------------------------------------------------------------------------------
   function draw(now) {
@@ -30,14 +30,15 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   }
 
   function head(tag, scope, text) {
-    return h(tag, { scope, title: text }, h("span.lb-grid-label", { text }));
+    const words = spoken(text);
+    return h(tag, { scope, title: words }, h("span.lb-grid-label", { text: words }));
   }
 
   function drawFrame() {
     nodes.clear();
-    const [w, t] = view.shape, longest = Math.max(...view.rows.map((text) => text.length));
-    replace(frame, h("table.lb-cells", { style: `--shape:${w}/${t};--columns:${view.columns.length};--head:${longest ? Math.min(180, 24 + 8 * longest) : 0}px` },
-      h("thead", {}, h("tr", {}, h("td", { "aria-label": view.axis_names.slice(0, 2).filter(Boolean).join(" and ") }), ...view.columns.map((text) => head("th", "col", text)))),
+    const [wide, tall] = view.shape, longest = Math.max(...view.rows.map((text) => text.length));
+    replace(frame, h("table.lb-cells", { style: `--shape:${wide}/${tall};--columns:${view.columns.length};--head:${longest ? Math.min(180, 24 + 8 * longest) : 0}px` },
+      h("thead", {}, h("tr", {}, h("td", { "aria-label": view.axis_names.slice(0, 2).filter(Boolean).map(spoken).join(" · ") }), ...view.columns.map((text) => head("th", "col", text)))),
       h("tbody", {}, ...view.rows.map((text, y) => h("tr", {}, head("th", "row", text), ...view.columns.map((_, x) => place(x, y)))))));
     frame.classList.toggle("lb-no-rows", !view.rows.some(Boolean));
   }
@@ -47,7 +48,7 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
     const node = h("button.lb-grid-cell", { type: "button", "data-at": `${x}-${y}`, onclick: () => { choose([x, y, focus[2]]); const now = current(); if (now.state !== "waiting") open(now); } });
     nodes.set(`${x}-${y}`, node);
     return h("td", {}, node,
-      h("label.lb-tick", { hidden: true, title: "Tick to bake again with it (T)" }, h("input", { type: "checkbox", tabindex: "-1", "data-tick": cell.name, "aria-label": `Tick ${cell.label}`, onchange: () => tick(cellAt(x, y)) })),
+      h("label.lb-tick", { hidden: true, title: t`Tick to bake again with it (T)` }, h("input", { type: "checkbox", tabindex: "-1", "data-tick": cell.name, "aria-label": t`Tick ${spoken(cell.label)}`, onchange: () => tick(cellAt(x, y)) })),
       h("div.lb-cell-extra", {}, ...inCell(cell)));
   }
 
@@ -57,10 +58,10 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
       node.dataset.state = cell.state;
       node.setAttribute("aria-label", told(cell));
       replace(node,
-        cell.state === "done" && h("img", { src: address(cell.name, "small-cell"), alt: cell.label, loading: "lazy", decoding: "async" }),
-        cell.state === "failed" && h("span.lb-cell-failed", { title: cell.error }, h("b", { text: "Could not be rendered" }), h("span", { text: cell.error })));
+        cell.state === "done" && h("img", { src: address(cell.name, "small-cell"), alt: spoken(cell.label), loading: "lazy", decoding: "async" }),
+        cell.state === "failed" && h("span.lb-cell-failed", { title: spoken(cell.error) }, h("b", { text: t`Could not be rendered` }), h("span", { text: spoken(cell.error) })));
     }
-    node.setAttribute("aria-description", marks.has(cell.name) ? "ticked" : "");
+    node.setAttribute("aria-description", marks.has(cell.name) ? t`ticked` : "");
     node.nextSibling.hidden = !canTick(cell);
     node.nextSibling.firstChild.checked = marks.has(cell.name);
     node.parentNode.classList.toggle("lb-ticked", marks.has(cell.name));
@@ -70,17 +71,17 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   function drawSheets() {
     const many = view.sheets.length;
     sheets.hidden = many < 2;
-    sheets.setAttribute("aria-label", view.axis_names[2] || "Z");
+    sheets.setAttribute("aria-label", spoken(view.axis_names[2]) || "Z");
     if (many < 2) { replace(sheets); return; }
     const turn = (z) => { choose([focus[0], focus[1], z]); };
     if (many <= FEW) {
       replace(sheets, ...view.sheets.map((text, z) => h("button.lb-quiet", { type: "button", title: text, "aria-pressed": String(z === focus[2]), onclick: () => { turn(z); sheets.children[z]?.focus(); } }, h("span.lb-grid-label", { text }))));
       return;
     }
-    const list = h("select.lb-select", { "aria-label": view.axis_names[2], onchange: () => { turn(Number(list.value)); sheets.querySelector("select").focus(); } },
-      ...view.sheets.map((text, z) => h("option", { value: String(z), text })));
+    const list = h("select.lb-select", { "aria-label": spoken(view.axis_names[2]), onchange: () => { turn(Number(list.value)); sheets.querySelector("select").focus(); } },
+      ...view.sheets.map((text, z) => h("option", { value: String(z), text: spoken(text) })));
     list.value = String(focus[2]);
-    replace(sheets, h("label.lb-field.lb-grow", {}, h("span", { text: `${view.axis_names[2]} (${focus[2] + 1} of ${many})` }), list));
+    replace(sheets, h("label.lb-field.lb-grow", {}, h("span", { text: t`${spoken(view.axis_names[2])} (${focus[2] + 1} of ${many})` }), list));
   }
 
   // --- choosing --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
  * onAdd(tags), onRemove(tag). read(project, id, tags): ask about a picture; read(): ask again.
  */
 function makeSays({ server, onAdd, onRemove }) {
-  const element = h("section.lb-says", { hidden: true, "aria-label": "What the tagger says" });
+  const element = h("section.lb-says", { hidden: true, "aria-label": t`What the tagger says` });
   let about = null, turn = 0;
 
   function clear() { about = null; turn += 1; element.hidden = true; }
@@ -24,10 +24,10 @@ function makeSays({ server, onAdd, onRemove }) {
     const line = (title, nodes, more) => nodes.length > 0 && h("div.lb-says-line", {}, h("span.lb-muted", { text: title }), ...nodes, more);
     const percent = (p) => `${Math.round(100 * p)} %`;
     replace(element,
-      line("The tagger says, you have not:", missing.map(([tag, category, p]) => h(`button.lb-say.lb-tag.lb-tag-${TAG_KINDS.includes(category) ? category : "general"}`, { type: "button", title: `Add ${tag} (${category || "general"}, ${percent(p)})`, "aria-label": `Add ${tag}, ${percent(p)}`, onclick: () => onAdd([tag]) },
+      line(t`The tagger says, you have not:`, missing.map(([tag, category, p]) => h(`button.lb-say.lb-tag.lb-tag-${TAG_KINDS.includes(category) ? category : "general"}`, { type: "button", title: t`Add ${tag} (${category || t`general`}, ${percent(p)})`, "aria-label": t`Add ${tag}, ${percent(p)}`, onclick: () => onAdd([tag]) },
         h("span", { text: `+ ${tag}` }), h("small", { text: percent(p) }))),
-      missing.length > 1 && h("button.lb-quiet", { type: "button", text: `Add all ${missing.length}`, onclick: () => onAdd(missing.map(([tag]) => tag)) })),
-      line("You have, the tagger does not say:", doubted.map((tag) => h("button.lb-say.lb-tag.lb-doubted", { type: "button", title: `Delete ${tag}`, "aria-label": `Delete ${tag}`, onclick: () => onRemove(tag) }, h("span", { text: `− ${tag}` })))));
+      missing.length > 1 && h("button.lb-quiet", { type: "button", text: t`Add all ${missing.length}`, onclick: () => onAdd(missing.map(([tag]) => tag)) })),
+      line(t`You have, the tagger does not say:`, doubted.map((tag) => h("button.lb-say.lb-tag.lb-doubted", { type: "button", title: t`Delete ${tag}`, "aria-label": t`Delete ${tag}`, onclick: () => onRemove(tag) }, h("span", { text: `− ${tag}` })))));
   }
 
   return { element, read, clear };

@@ -2,14 +2,14 @@
 let project = "", fields = {}, groups = [], only = false;
 let sent = Promise.resolve();
 
-const words = h("input.lb-input.lb-find", { type: "search", placeholder: "Find a setting", "aria-label": "Find a setting", maxlength: "100", oninput: filter });
+const words = h("input.lb-input.lb-find", { type: "search", placeholder: t`Find a setting`, "aria-label": t`Find a setting`, maxlength: "100", oninput: filter });
 const count = h("span.lb-muted", { role: "status" });
 const onlyBox = h("input", { type: "checkbox", onchange: () => { only = onlyBox.checked; filter(); } });
 const trouble = h("div", { "aria-live": "polite" });
 const list = h("div.lb-groups");
-const none = h("p.lb-muted.lb-hint", { hidden: true, text: "No setting is called that." });
+const none = h("p.lb-muted.lb-hint", { hidden: true, text: t`No setting is called that.` });
 const main = h("div.lb-settings", { hidden: true },
-  h("div.lb-line.lb-filter", { role: "search" }, words, h("label.lb-check", {}, onlyBox, h("span", { text: "Only changed ones" })), count),
+  h("div.lb-line.lb-filter", { role: "search" }, words, h("label.lb-check", {}, onlyBox, h("span", { text: t`Only changed ones` })), count),
   trouble, none, list);
 replace(element, main);
 
@@ -28,8 +28,8 @@ function makeField(spec) {
   const input = makeInput(spec, { id });
   const reset = h("button.lb-reset", { type: "button", hidden: true, onclick: () => save(field, { reset: true }) });
   const error = h("small.lb-error", { hidden: true });
-  const label = h("label", { for: id, text: spec.unit ? `${spec.label} (${spec.unit})` : spec.label });
-  const help = h("small.lb-muted", { id: `${id}-help`, text: spec.help });
+  const label = h("label", { for: id, text: spec.unit ? `${spoken(spec.label)} (${spoken(spec.unit)})` : spoken(spec.label) });
+  const help = h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) });
   const box = spec.type === "bool"
     ? h("div.lb-set.lb-set-bool", {}, h("div.lb-set-head", {}, input, label, reset), help, error)
     : h("div.lb-set", {}, h("div.lb-set-head", {}, label, reset), input, help, error);
@@ -58,7 +58,7 @@ function save(field, data) {
       field.box.classList.remove("lb-unfit");
       field.known = held(field);
     } catch (error) {
-      say(field.error, `Not saved: ${error.message}`);
+      say(field.error, t`Not saved: ${error.message}`);
       field.error.hidden = false;
       field.box.classList.add("lb-unfit");
       return;
@@ -78,16 +78,16 @@ function build(described, found) {
     for (const field of made) {
       fields[field.spec.key] = field;
       const s = field.spec;
-      field.text = `${group.title} ${s.label} ${s.key} ${s.help} ${s.choices.flat().join(" ")}`.toLowerCase();
+      field.text = `${[group.title, s.label, s.help].flatMap((one) => [one, spoken(one)]).join(" ")} ${s.key} ${s.choices.flat().join(" ")}`.toLowerCase();
     }
     const grid = (some) => h("div.lb-set-grid", {}, ...some.map((field) => field.box));
     const often = made.filter((f) => !f.spec.more), rarely = made.filter((f) => f.spec.more);
-    const names = rarely.slice(0, 4).map((f) => f.spec.label).join(", ");
+    const names = rarely.slice(0, 4).map((f) => spoken(f.spec.label)).join(", ");
     const more = rarely.length > 0 && h("details.lb-more", {},
-      h("summary", {}, h("b", { text: "More" }), h("span.lb-muted", { text: ` ${names}${rarely.length > 4 ? ` and ${rarely.length - 4} others` : ""}` }), h("span.lb-more-changed")), grid(rarely));
+      h("summary", {}, h("b", { text: t`More` }), h("span.lb-muted", { text: ` ${names}${rarely.length > 4 ? t` and ${rarely.length - 4} others` : ""}` }), h("span.lb-more-changed")), grid(rarely));
     const facts = group.id === "model" && h("div.lb-facts", { "aria-live": "polite" });
     const first = often.length > 0 && grid(often);
-    const node = h("section.lb-group", {}, h("h3.lb-heading", { text: group.title }), first, facts, more);
+    const node = h("section.lb-group", {}, h("h3.lb-heading", { text: spoken(group.title) }), first, facts, more);
     return { node, fields: made, often: first, more, facts, wasOpen: false };
   });
   replace(list, ...groups.map((group) => group.node));
@@ -97,7 +97,7 @@ function options(field, choices) {
   const key = JSON.stringify(choices);
   if (field.input.dataset.choices === key) return;
   field.input.dataset.choices = key;
-  replace(field.input, ...choices.map(([value, text]) => h("option", { value, text })));
+  replace(field.input, ...choices.map(([value, text]) => h("option", { value, text: spoken(text) })));
   field.known = undefined;
 }
 
@@ -113,16 +113,16 @@ function draw(answer) {
     field.reset.hidden = before === undefined;
     field.box.classList.toggle("lb-changed", before !== undefined);
     if (before !== undefined) {
-      say(field.reset, `↺ ${before.length > 18 ? "preset" : before}`);
-      field.reset.title = `Back to the preset's value: ${before}`;
-      field.reset.setAttribute("aria-label", `${field.spec.label}: back to the preset's value, ${before}`);
+      say(field.reset, `↺ ${before.length > 18 ? t`preset` : spoken(before)}`);
+      field.reset.title = t`Back to the preset's value: ${spoken(before)}`;
+      field.reset.setAttribute("aria-label", t`${field.spec.label}: back to the preset's value, ${spoken(before)}`);
     }
   }
   for (const group of groups) {
     if (group.facts) drawFacts(group.facts, answer.base);
     if (group.more) {
       const changed = group.fields.filter((f) => f.spec.more && f.box.classList.contains("lb-changed")).length;
-      say(group.more.querySelector(".lb-more-changed"), changed ? `${changed} changed` : "");
+      say(group.more.querySelector(".lb-more-changed"), changed ? t`${changed} changed` : "");
     }
   }
   filter();
@@ -130,9 +130,9 @@ function draw(answer) {
 
 function drawFacts(node, base) {
   replace(node,
-    base.facts.length > 0 && h("dl", {}, ...base.facts.map(([name, value]) => h("div", {}, h("dt", { text: name }), h("dd", { text: value })))),
-    base.problem && remark("bad", base.problem, { word: "Base model" }),
-    h("button.lb-quiet", { type: "button", text: "Look at the model shelf", onclick: () => tell("shelf") }));
+    base.facts.length > 0 && h("dl", {}, ...base.facts.map(([name, value]) => h("div", {}, h("dt", { text: spoken(name) }), h("dd", { text: spoken(value) })))),
+    base.problem && remark("bad", base.problem, { word: t`Base model` }),
+    h("button.lb-quiet", { type: "button", text: t`Look at the model shelf`, onclick: () => tell("shelf") }));
 }
 
 /** Show what matches every word; folded fields come out, and go back in afterwards. */
@@ -157,9 +157,9 @@ function filter() {
     group.filtered = filtering;
     group.more.hidden = !inMore;
   }
-  if (groups.length) say(count, filtering ? `${shownCount} of ${plural(Object.keys(fields).length, "setting")}` : plural(Object.keys(fields).length, "setting"));
+  if (groups.length) say(count, filtering ? t`${shownCount} of ${plural(Object.keys(fields).length, "setting")}` : plural(Object.keys(fields).length, "setting"));
   none.hidden = shownCount > 0 || !groups.length;
-  say(none, only && !wanted.length ? "Nothing is changed from the preset." : "No setting is called that.");
+  say(none, only && !wanted.length ? t`Nothing is changed from the preset.` : t`No setting is called that.`);
 }
 
 /** What was typed and does not fit belongs to what was there before. */

@@ -12,22 +12,22 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
   const waiting = new Map(); // id → wanted, not sent yet
   let flight = null;
 
-  const field = h("input.lb-input.lb-sheet-tag", { type: "text", placeholder: "Which tag?", "aria-label": "The tag to look through", spellcheck: "false", autocomplete: "off", autocapitalize: "off" });
-  const filter = h("select.lb-select", { "aria-label": "Which pictures", onchange: () => list() });
+  const field = h("input.lb-input.lb-sheet-tag", { type: "text", placeholder: t`Which tag?`, "aria-label": t`The tag to look through`, spellcheck: "false", autocomplete: "off", autocapitalize: "off" });
+  const filter = h("select.lb-select", { "aria-label": t`Which pictures`, onchange: () => list() });
   const counts = h("span.lb-sheet-counts", { role: "status" });
   const said = h("span.lb-save", { role: "status" });
-  const undo = h("button.lb-quiet", { type: "button", text: "↶ Undo", title: "Ctrl+Z", onclick: () => step(onUndo) });
-  const redo = h("button.lb-quiet", { type: "button", text: "↷ Redo", title: "Ctrl+Shift+Z", onclick: () => step(onRedo) });
+  const undo = h("button.lb-quiet", { type: "button", text: t`↶ Undo`, title: t`Ctrl+Z`, onclick: () => step(onUndo) });
+  const redo = h("button.lb-quiet", { type: "button", text: t`↷ Redo`, title: t`Ctrl+Shift+Z`, onclick: () => step(onRedo) });
   const view = h("div.lb-sheet-view");
-  const element = h("dialog.lb-sheet", { "aria-label": "One tag over all pictures" },
-    h("div.lb-line.lb-sheet-head", {}, h("b", { text: "Yes or no:" }), field, filter, counts, h("span.lb-grow"), undo, redo,
-      h("button.lb-button", { type: "button", text: "Close", onclick: () => close() })),
-    h("p.lb-muted.lb-sheet-keys", {}, h("kbd", { text: "Y" }), " yes and on, ", h("kbd", { text: "N" }), " no and on, ", h("kbd", { text: "Space" }), " switch, arrow keys walk, ", h("kbd", { text: "/" }), " another tag"),
+  const element = h("dialog.lb-sheet", { "aria-label": t`One tag over all pictures` },
+    h("div.lb-line.lb-sheet-head", {}, h("b", { text: t`Yes or no:` }), field, filter, counts, h("span.lb-grow"), undo, redo,
+      h("button.lb-button", { type: "button", text: t`Close`, onclick: () => close() })),
+    h("p.lb-muted.lb-sheet-keys", {}, h("kbd", { text: "Y" }), t` yes and on, `, h("kbd", { text: "N" }), t` no and on, `, h("kbd", { text: t`Space` }), t` switch, arrow keys walk, `, h("kbd", { text: "/" }), t` another tag`),
     view, said);
   const helper = attachCompletion(field, { ask: tagAsker(server, () => project), onTake: (taken) => { field.value = taken; look(taken); grid.focus(); }, separator: "" });
 
   const grid = makeGrid(view, {
-    label: "Pictures with and without the tag", multiple: true, smallest: 148, tall: (width) => width + 34,
+    label: t`Pictures with and without the tag`, multiple: true, smallest: 148, tall: (width) => width + 34,
     draw(cell, row) {
       cell.classList.add("lb-sheet-cell");
       cell.title = row.name;
@@ -37,8 +37,8 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
       const yes = has.has(row.id), sure = says[row.id];
       cell.setAttribute("aria-selected", String(yes));
       const [answer, tagger] = cell.lastChild.children;
-      say(answer, yes ? "✓ yes" : "✗ no");
-      say(tagger, known ? (sure === undefined ? "tagger: no" : `tagger: ${Math.round(100 * sure)} %`) : "");
+      say(answer, yes ? t`✓ yes` : t`✗ no`);
+      say(tagger, known ? (sure === undefined ? t`tagger: no` : t`tagger: ${Math.round(100 * sure)} %`) : "");
       tagger.classList.toggle("lb-differs", differs(row.id));
     },
     onChoose(index, how) { if (!how.keys) flip(index); },
@@ -79,7 +79,7 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
     for (const [id, yes] of waiting) if (yes) has.add(id); else has.delete(id);
     ({ says, known } = answer);
     const kept = keep ? filter.value : "all";
-    replace(filter, ...[["all", "All pictures"], ["yes", "With the tag"], ["no", "Without it"], ...(known ? [["differs", "Where the tagger differs"]] : [])].map(([value, text]) => h("option", { value, text })));
+    replace(filter, ...[["all", t`All pictures`], ["yes", t`With the tag`], ["no", t`Without it`], ...(known ? [["differs", t`Where the tagger differs`]] : [])].map(([value, text]) => h("option", { value, text })));
     filter.value = [...filter.options].some((option) => option.value === kept) ? kept : "all";
     list({ keep });
     if (!keep) mark("", "");
@@ -93,7 +93,7 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
   }
   function count() {
     const all = rows(), yes = all.reduce((sum, row) => sum + has.has(row.id), 0);
-    say(counts, `${yes.toLocaleString("en")} yes · ${(all.length - yes).toLocaleString("en")} no`);
+    say(counts, t`${yes.toLocaleString("en")} yes · ${(all.length - yes).toLocaleString("en")} no`);
   }
 
   const flip = (index) => set(index, !has.has(shownRows[index]?.id));
@@ -120,10 +120,10 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
   async function send() {
     while (waiting.size) {
       const changes = [...waiting], asked = { project, tag, changes };
-      mark("info", "Saving…");
+      mark("info", t`Saving…`);
       let answer;
       try { answer = await ask(server.lb_toggle, asked); } catch (error) {
-        mark("bad", `Not saved: ${error.message} It is kept in this browser and tried again.`);
+        mark("bad", t`Not saved: ${error.message} It is kept in this browser and tried again.`);
         timer = setTimeout(flush, error.error ? 10_000 : 2000);
         return;
       }
@@ -131,7 +131,7 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
       if (waiting.size) keeper.keep(asked.project, asked.tag, { changes: [...waiting] }); else keeper.drop(asked.project, asked.tag);
       for (const [id] of answer.skipped) { if (has.has(id)) has.delete(id); else has.add(id); }
       if (answer.skipped.length) { grid.refresh(); count(); mark("warn", answer.skipped[0][1]); }
-      else mark("ok", `✓ Saved in ${plural(answer.changed.length, "caption")}`);
+      else mark("ok", t`✓ Saved in ${plural(answer.changed.length, "caption")}`);
       if (answer.changed.length) onChanged(answer.changed);
     }
   }
@@ -156,7 +156,7 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
     if (waiting.size) return; // not saved, and said so
     await work();
     await look(tag, { keep: true });
-    mark("ok", "✓ Shown as it is now");
+    mark("ok", t`✓ Shown as it is now`);
   }
 
   async function close() {

@@ -3,7 +3,7 @@ let project = "", view = null, picked = [], start = 0, working = false, jobKey =
 let count = null; // what writing would change, as last counted
 
 const pictures = h("b.lb-gen-what");
-const scope = h("select.lb-select", { "aria-label": "Which pictures", onchange: () => { remember(`tagging-scope:${project}`, scope.value); start = 0; read().then(everything); } });
+const scope = h("select.lb-select", { "aria-label": t`Which pictures`, onchange: () => { remember(`tagging-scope:${project}`, scope.value); start = 0; read().then(everything); } });
 const said = h("div", { "aria-live": "polite" });
 const trouble = h("div", { "aria-live": "polite" });
 const taggers = makeTaggers({
@@ -31,28 +31,28 @@ const review = makeTagReview({
   accept,
 });
 const nothing = h("div.lb-gen-nothing", {},
-  h("p", {}, h("b", { text: "The tagger has not looked at these pictures yet." })),
-  h("p.lb-muted", { text: "“Look first” shows here what it sees in them and writes nothing. Then choose the thresholds while you watch what they do, as often as you like: it looks only once." }));
+  h("p", {}, h("b", { text: t`The tagger has not looked at these pictures yet.` })),
+  h("p.lb-muted", { text: t`“Look first” shows here what it sees in them and writes nothing. Then choose the thresholds while you watch what they do, as often as you like: it looks only once.` }));
 const sum = h("p.lb-gen-sum", { role: "status" });
 const often = h("div.lb-tagchips");
-const most = h("details.lb-details", { hidden: true }, h("summary"), h("p.lb-muted", { text: "Press a tag that shall never be written." }), often);
+const most = h("details.lb-details", { hidden: true }, h("summary"), h("p.lb-muted", { text: t`Press a tag that shall never be written.` }), often);
 const preview = h("div.lb-gen-preview", {}, nothing, chart.root, sum, examples.root, most);
 
-const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-tag", text: "Generate tags", disabled: true, onclick: () => begin(true) });
-const first = h("button.lb-button", { type: "button", id: "lb-tag-look", text: "Look first", onclick: () => begin(false) });
-const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop", onclick: () => act(server.lb_tag_stop, { project, place: view.job.place }) });
-const resume = h("button.lb-button", { type: "button", text: "Go on", onclick: () => act(server.lb_tag_resume, { project, place: view.job.place }) });
+const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-tag", text: t`Generate tags`, disabled: true, onclick: () => begin(true) });
+const first = h("button.lb-button", { type: "button", id: "lb-tag-look", text: t`Look first`, onclick: () => begin(false) });
+const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop`, onclick: () => act(server.lb_tag_stop, { project, place: view.job.place }) });
+const resume = h("button.lb-button", { type: "button", text: t`Go on`, onclick: () => act(server.lb_tag_resume, { project, place: view.job.place }) });
 const why = h("p.lb-blocked");
 const line = h("p.lb-progress-line");
-const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Progress of the tagging", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress of the tagging`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
 const running = h("div.lb-gen-running", { hidden: true }, line, meter);
 const bar = h("div.lb-gen-do", {}, trouble, said, running, h("div.lb-line", {}, button, first, stop, resume, why));
 const differences = h("details.lb-details.lb-gen-differences", { hidden: true, ontoggle: () => { review.reorder(); if (differences.open) compare(); } },
-  h("summary", { text: "Compare the captions with the tagger, tag by tag" }), review.root);
-const empty = h("p.lb-muted.lb-hint", { hidden: true, text: "Add pictures under Project first." });
+  h("summary", { text: t`Compare the captions with the tagger, tag by tag` }), review.root);
+const empty = h("p.lb-muted.lb-hint", { hidden: true, text: t`Add pictures under Project first.` });
 const work = h("div.lb-gen-work", {},
-  h("div.lb-line", {}, pictures, scope), h("h3.lb-heading", { text: "Tagger" }), taggers.root,
-  h("div.lb-gen-main", {}, h("div", {}, h("div.lb-line", {}, h("h3.lb-heading", { text: "What counts" }), h("span.lb-grow"), form.usual), form.root), h("div", {}, h("h3.lb-heading", { text: "What it would do" }), preview)),
+  h("div.lb-line", {}, pictures, scope), h("h3.lb-heading", { text: t`Tagger` }), taggers.root,
+  h("div.lb-gen-main", {}, h("div", {}, h("div.lb-line", {}, h("h3.lb-heading", { text: t`What counts` }), h("span.lb-grow"), form.usual), form.root), h("div", {}, h("h3.lb-heading", { text: t`What it would do` }), preview)),
   bar, differences);
 const main = h("div.lb-tagging", { hidden: true }, empty, work);
 form.usual.addEventListener("click", () => keepAll().then(everything, failed));
@@ -156,11 +156,11 @@ async function begin(write) {
 /** What was done, and the way back. */
 function done(answer) {
   const redo = Boolean(answer.undone);
-  const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: redo ? "Redo" : "Undo", onclick: async (event) => {
+  const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: redo ? t`Redo` : t`Undo`, onclick: async (event) => {
     event.currentTarget.disabled = true;
     try { done(await ask(server.lb_tag_undo, { project, operation: answer.operation, redo })); } catch (error) { replace(said, remark("warn", error.message)); }
   } });
-  const left = answer.skipped?.length > 0 && h("details", {}, h("summary", { text: "Which ones" }), ...answer.skipped.map((text) => h("p.lb-muted", { text })));
+  const left = answer.skipped?.length > 0 && h("details", {}, h("summary", { text: t`Which ones` }), ...answer.skipped.map((text) => h("p.lb-muted", { text })));
   replace(said, remark("ok", answer.said, { extra: [back, left] }));
   changed();
 }
@@ -180,9 +180,9 @@ async function accept(side, tag, only) {
 // --- drawing ---------------------------------------------------------------------------------
 function drawScope() {
   const bare = view.pictures - view.captioned;
-  const listed = [["all", `All ${plural(view.pictures, "picture")}`]];
-  if (bare && view.captioned) listed.push(["bare", `The ${bare.toLocaleString("en")} without a caption`]);
-  if (picked.length) listed.push(["selected", `The ${picked.length.toLocaleString("en")} selected in the editor`]);
+  const listed = [["all", t`All ${plural(view.pictures, "picture")}`]];
+  if (bare && view.captioned) listed.push(["bare", t`The ${bare.toLocaleString("en")} without a caption`]);
+  if (picked.length) listed.push(["selected", t`The ${picked.length.toLocaleString("en")} selected in the editor`]);
   const key = JSON.stringify(listed);
   if (scope.dataset.key === key) return;
   const wanted = scope.value || recall(`tagging-scope:${project}`, "all");
@@ -196,53 +196,53 @@ function drawScope() {
 function drawSum() {
   sum.classList.remove("lb-waiting");
   sum.hidden = !count.scored;
-  const range = count.fewest === count.most ? plural(count.most, "tag") : `${count.fewest} to ${plural(count.most, "tag")}`;
-  const parts = [count.changed ? `Writes ${plural(count.adds, "tag")} into ${plural(count.changed, "caption")} and removes ${count.removes ? count.removes.toLocaleString("en") : "none"}.` : "Every caption says this already.",
-    `${count.changed ? "Then a picture has" : "A picture has"} ${range}${count.fewest === count.most ? "" : `, ${Number(count.average.toFixed(1))} on average`}.`];
-  if (count.empty) parts.push(`${plural(count.empty, "picture")} would have no tag: lower the threshold.`);
-  if (count.missing) parts.push(`The tagger has not looked at ${plural(count.missing, "picture")} yet.`);
+  const range = count.fewest === count.most ? plural(count.most, "tag") : t`${count.fewest} to ${plural(count.most, "tag")}`;
+  const parts = [count.changed ? t`Writes ${plural(count.adds, "tag")} into ${plural(count.changed, "caption")} and removes ${count.removes ? count.removes.toLocaleString("en") : t`none`}.` : t`Every caption says this already.`,
+    `${count.changed ? t`Then a picture has` : t`A picture has`} ${range}${count.fewest === count.most ? "" : t`, ${Number(count.average.toFixed(1))} on average`}.`];
+  if (count.empty) parts.push(t`${plural(count.empty, "picture")} would have no tag: lower the threshold.`);
+  if (count.missing) parts.push(t`The tagger has not looked at ${plural(count.missing, "picture")} yet.`);
   say(sum, parts.join(" "));
   most.hidden = !count.tags.length;
-  say(most.firstChild, `What it says most often: ${plural(count.tags.length + count.more, "tag")}`);
+  say(most.firstChild, t`What it says most often: ${plural(count.tags.length + count.more, "tag")}`);
   const key = JSON.stringify(count.tags);
   if (often.dataset.key === key) return;
   often.dataset.key = key;
-  replace(often, ...count.tags.map(([tag, category, n]) => h("button.lb-tagchip", { type: "button", "data-category": category || undefined, "aria-label": `Never write ${tag}`, onclick: () => form.add("exclude", tag) }, h("span", { text: tag }), h("small", { text: n.toLocaleString("en") }))),
-    count.more > 0 && h("span.lb-muted", { text: `and ${plural(count.more, "rarer one")}` }));
+  replace(often, ...count.tags.map(([tag, category, n]) => h("button.lb-tagchip", { type: "button", "data-category": category || undefined, "aria-label": t`Never write ${tag}`, onclick: () => form.add("exclude", tag) }, h("span", { text: tag }), h("small", { text: n.toLocaleString("en") }))),
+    count.more > 0 && h("span.lb-muted", { text: t`and ${plural(count.more, "rarer one")}` }));
 }
 
 const active = () => view?.job && ["running", "queued"].includes(view.job.state);
 function drawDo() {
   if (!view) return;
   const n = view.scope, known = count && !count.missing && count.scored;
-  const reason = taggers.blocked() || (!n ? "There is no such picture." : "");
-  say(button, known ? (count.changed ? `Write tags into ${plural(count.changed, "caption")}` : "Nothing to write") : `Generate tags for ${plural(n, "picture")}`);
+  const reason = taggers.blocked() || (!n ? t`There is no such picture.` : "");
+  say(button, known ? (count.changed ? t`Write tags into ${plural(count.changed, "caption")}` : t`Nothing to write`) : t`Generate tags for ${plural(n, "picture")}`);
   button.disabled = working || Boolean(reason) || active() || Boolean(known && !count.changed);
   first.hidden = Boolean(known) || active() || Boolean(reason) || !count;
   first.disabled = working;
   button.hidden = active();
   stop.hidden = !active();
   stop.disabled = Boolean(view.job?.stopping);
-  say(stop, view.job?.state === "queued" ? "Take out of the queue" : view.job?.stopping ? "Stopping…" : "Stop");
+  say(stop, view.job?.state === "queued" ? t`Take out of the queue` : view.job?.stopping ? t`Stopping…` : t`Stop`);
   resume.hidden = !view.job?.can_resume || active();
   const seconds = count?.missing && view.pace ? count.missing * view.pace : 0;
-  say(why, reason || (seconds > 5 && !active() ? `about ${span(seconds)}` : ""));
+  say(why, spoken(reason) || (seconds > 5 && !active() ? t`about ${span(seconds)}` : ""));
   bar.classList.toggle("lb-idle", button.disabled && !active() && !said.firstChild && !trouble.firstChild);
   differences.hidden = !(count && count.scored && view.captioned);
 }
 
 function progress(job) {
-  if (job.state === "queued") return job.position ? `Waits in the queue, ${plural(job.position, "job")} before it.` : "Is next in the queue.";
+  if (job.state === "queued") return job.position ? t`Waits in the queue, ${plural(job.position, "job")} before it.` : t`Is next in the queue.`;
   if (job.state === "running") {
-    if (!job.step) return job.doing || "Getting the tagger ready";
-    const parts = [`${job.step.toLocaleString("en")} of ${plural(job.steps, "picture")}`];
-    if (job.pace) parts.push(job.pace < 0.5 ? `${Math.round(1 / job.pace)} pictures/s` : `${job.pace.toFixed(1)} s/picture`);
-    if (job.left !== null) parts.push(`${span(job.left)} left`);
+    if (!job.step) return job.doing || t`Getting the tagger ready`;
+    const parts = [t`${job.step.toLocaleString("en")} of ${plural(job.steps, "picture")}`];
+    if (job.pace) parts.push(job.pace < 0.5 ? t`${Math.round(1 / job.pace)} pictures/s` : `${job.pace.toFixed(1)} s/picture`);
+    if (job.left !== null) parts.push(t`${span(job.left)} left`);
     return parts.join(" · ");
   }
-  if (job.state === "stopped" && !job.steps) return "Taken out of the queue.";
-  const far = `${job.step} of ${plural(job.steps, "picture")}`;
-  return { stopped: `Stopped at ${far}. What it has seen is kept.`, interrupted: `Interrupted at ${far}. What it has seen is kept.`, failed: "Could not be finished." }[job.state] || "";
+  if (job.state === "stopped" && !job.steps) return t`Taken out of the queue.`;
+  const far = t`${job.step} of ${plural(job.steps, "picture")}`;
+  return { stopped: t`Stopped at ${far}. What it has seen is kept.`, interrupted: t`Interrupted at ${far}. What it has seen is kept.`, failed: t`Could not be finished.` }[job.state] || "";
 }
 
 let refreshed = 0;
@@ -259,7 +259,7 @@ function drawJob() {
   const before = jobKey, started = before.split("|")[1];
   jobKey = key;
   if (job && ["failed", "interrupted"].includes(job.state) && job.text) {
-    replace(said, remark("bad", job.text, { extra: [job.details && h("details", {}, h("summary", { text: "Details" }), h("pre", { text: job.details }))] }));
+    replace(said, remark("bad", job.text, { extra: [job.details && h("details", {}, h("summary", { text: t`Details` }), h("pre", { text: job.details }))] }));
   }
   if (!before || !job) return;
   const over = job.state === "finished" && ["running", "queued"].includes(started);
@@ -282,7 +282,7 @@ async function read() {
   empty.hidden = view.pictures > 0;
   work.hidden = !view.pictures;
   const bare = view.pictures - view.captioned;
-  say(pictures, `${plural(view.pictures, "picture")}, ${bare === view.pictures ? "none with a caption yet" : bare ? `${bare.toLocaleString("en")} without a caption` : "all with a caption"}`);
+  say(pictures, `${plural(view.pictures, "picture")}, ${bare === view.pictures ? t`none with a caption yet` : bare ? t`${bare.toLocaleString("en")} without a caption` : t`all with a caption`}`);
   taggers.set(view);
   drawScope();
   if (fresh || (!late && form.edits() === edits && !form.root.contains(document.activeElement))) { form.set(view.values, view.usual); chart.at(view.values); }

@@ -3,9 +3,9 @@
 function makeTagChart({ onMove, onDrop }) {
   const frame = h("div.lb-gen-chart", { role: "img" });
   const readout = h("p.lb-gen-readout", { "aria-live": "off" });
-  const keys = { general: h("span.lb-key-general", { text: "general tags" }), character: h("span.lb-key-character", { text: "characters" }) };
+  const keys = { general: h("span.lb-key-general", { text: t`general tags` }), character: h("span.lb-key-character", { text: t`characters` }) };
   const root = h("figure.lb-gen-curve", {},
-    h("figcaption.lb-legend.lb-gen-legend", {}, ...Object.values(keys), h("span.lb-gen-axis", { text: "in a picture, on average, by threshold" })),
+    h("figcaption.lb-legend.lb-gen-legend", {}, ...Object.values(keys), h("span.lb-gen-axis", { text: t`in a picture, on average, by threshold` })),
     frame, readout);
   const LEFT = 34, RIGHT = 12, TOP = 16, HIGH = 132, BOTTOM = 22;
   const ALL = [["threshold", 1, "general"], ["character_threshold", 2, "character"]];
@@ -69,8 +69,8 @@ function makeTagChart({ onMove, onDrop }) {
     found.grip.setAttribute("cx", x(value));
     found.dot.setAttribute("cx", x(value));
     found.dot.setAttribute("cy", found.y(amount(value, found.column)));
-    const words = { general: "general tags", character: "characters" };
-    const text = drawn.filter(([name]) => name in at).map(([name, column, what]) => `At ${at[name].toFixed(2)}: ${count(amount(at[name], column))} ${words[what]} in a picture.`).join(" ");
+    const words = { general: t`general tags`, character: "characters" };
+    const text = drawn.filter(([name]) => name in at).map(([name, column, what]) => t`At ${at[name].toFixed(2)}: ${count(amount(at[name], column))} ${words[what]} in a picture.`).join(" ");
     frame.setAttribute("aria-label", text);
     say(readout, text + facts);
   }
@@ -80,7 +80,7 @@ function makeTagChart({ onMove, onDrop }) {
     root,
     set(answer) {
       points = answer.points;
-      facts = answer.pictures > answer.of && answer.of ? ` From ${plural(answer.of, "picture")} of ${answer.pictures.toLocaleString("en")}.` : "";
+      facts = answer.pictures > answer.of && answer.of ? t` From ${plural(answer.of, "picture")} of ${answer.pictures.toLocaleString("en")}.` : "";
       drawn = ALL.filter(([, column]) => points.some((p) => p[column] > 0));
       for (const [, , name] of ALL) keys[name].hidden = !drawn.some(([, , other]) => other === name);
       root.hidden = !drawn.length;

@@ -3,24 +3,24 @@
 /** project(): its name. onNever(tag): a tag shall not be written. onOthers(): show other pictures. */
 function makeTagExamples({ project, onNever, onOthers }) {
   const SIGNS = { new: "+", kept: "", gone: "−", near: "~" };
-  const WORDS = { new: "new, from the tagger", kept: "stays", gone: "leaves the caption", near: "nearly: a lower threshold would write it" };
-  const WHOSE = { board: "from the board", tagger: "from a tagger", you: "yours" };
-  const others = h("button.lb-quiet", { type: "button", text: "Other pictures", onclick: onOthers });
+  const WORDS = { new: t`new, from the tagger`, kept: t`stays`, gone: t`leaves the caption`, near: t`nearly: a lower threshold would write it` };
+  const WHOSE = { board: t`from the board`, tagger: t`from a tagger`, you: t`yours` };
+  const others = h("button.lb-quiet", { type: "button", text: t`Other pictures`, onclick: onOthers });
   const legend = h("p.lb-gen-key", {},
-    h("span.lb-tagchip.lb-chip-new", { text: "+ new" }), h("span.lb-tagchip.lb-chip-kept.lb-from-tagger", { text: "tagger’s" }),
-    h("span.lb-tagchip.lb-chip-kept.lb-from-board", { text: "board’s" }), h("span.lb-tagchip.lb-chip-kept.lb-from-you", { text: "yours" }), h("span.lb-tagchip.lb-chip-gone", { text: "− leaves" }),
-    h("span.lb-tagchip.lb-chip-near", { text: "~ nearly" }));
+    h("span.lb-tagchip.lb-chip-new", { text: t`+ new` }), h("span.lb-tagchip.lb-chip-kept.lb-from-tagger", { text: t`tagger’s` }),
+    h("span.lb-tagchip.lb-chip-kept.lb-from-board", { text: t`board’s` }), h("span.lb-tagchip.lb-chip-kept.lb-from-you", { text: t`yours` }), h("span.lb-tagchip.lb-chip-gone", { text: t`− leaves` }),
+    h("span.lb-tagchip.lb-chip-near", { text: t`~ nearly` }));
   const cards = h("div.lb-gen-pictures");
   const menu = h("div.lb-gen-menu", { hidden: true, role: "group" });
-  const root = h("div.lb-gen-examples", {}, h("div.lb-line", {}, h("h4", { text: "Examples" }), legend, h("span.lb-grow"), others), cards, menu);
+  const root = h("div.lb-gen-examples", {}, h("div.lb-line", {}, h("h4", { text: t`Examples` }), legend, h("span.lb-grow"), others), cards, menu);
   let open = null;
 
   function chip([tag, category, origin, state, sure]) {
     const word = [WORDS[state], state === "kept" ? WHOSE[origin] : "", category].filter(Boolean).join(", ");
     const button = h(`button.lb-tagchip.lb-chip-${state}.lb-from-${origin}`, {
       type: "button", "data-category": category || undefined, "data-tag": tag,
-      title: `${tag}: ${word}${sure === null ? "" : `, ${Math.round(100 * sure)} % sure`}`,
-      "aria-label": `${tag}, ${word}${sure === null ? "" : `, ${Math.round(100 * sure)} percent sure`}`,
+      title: `${tag}: ${word}${sure === null ? "" : t`, ${Math.round(100 * sure)} % sure`}`,
+      "aria-label": `${tag}, ${word}${sure === null ? "" : t`, ${Math.round(100 * sure)} percent sure`}`,
       onclick: () => ask_(button, tag, state),
     }, SIGNS[state] && h("i", { text: SIGNS[state], "aria-hidden": "true" }), h("span", { text: tag }), sure !== null && sure < 0.95 && state !== "kept" && h("small", { text: (Math.floor(100 * sure) / 100).toFixed(2) }));
     return button;
@@ -33,8 +33,8 @@ function makeTagExamples({ project, onNever, onOthers }) {
     open = button;
     const mine = state === "new" || state === "near";
     replace(menu, h("b", { text: tag }),
-      mine && h("button.lb-button", { type: "button", text: "Never write this tag", onclick: () => { close(); onNever(tag); } }),
-      h("button.lb-quiet", { type: "button", text: "Show its pictures in the editor", onclick: () => { close(); go("editor"); tell("filter", `tag:"${tag.replace(/["\\]/g, "\\$&")}"`); } }));
+      mine && h("button.lb-button", { type: "button", text: t`Never write this tag`, onclick: () => { close(); onNever(tag); } }),
+      h("button.lb-quiet", { type: "button", text: t`Show its pictures in the editor`, onclick: () => { close(); go("editor"); tell("filter", `tag:"${tag.replace(/["\\]/g, "\\$&")}"`); } }));
     menu.hidden = false;
     button.setAttribute("aria-expanded", "true");
     const here = root.getBoundingClientRect(), at = button.getBoundingClientRect();
@@ -58,7 +58,7 @@ function makeTagExamples({ project, onNever, onOthers }) {
     if (!found) {
       const chips = h("div.lb-tagchips"), facts = h("span.lb-muted");
       const node = h("article.lb-gen-picture", {},
-        h("button.lb-gen-thumb", { type: "button", "aria-label": `Open ${example.name} in the editor`, onclick: () => { go("editor"); tell("edit", example.id); } },
+        h("button.lb-gen-thumb", { type: "button", "aria-label": t`Open ${example.name} in the editor`, onclick: () => { go("editor"); tell("edit", example.id); } },
           h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${example.sha}`, alt: "", loading: "lazy", decoding: "async" })),
         h("div", {}, h("p.lb-gen-name", {}, h("b", { text: example.name }), facts), chips));
       found = { node, chips, facts, key: "" };

@@ -6,9 +6,9 @@
 function makeTagForm({ onMove, onKeep, complete }) {
   const often = h("div.lb-gen-often");
   const rare = h("div.lb-set-grid");
-  const usual = h("button.lb-quiet", { type: "button", text: "Back to the usual values" });
+  const usual = h("button.lb-quiet", { type: "button", text: t`Back to the usual values` });
   const moreChanged = h("span.lb-more-changed");
-  const more = h("details.lb-more", {}, h("summary", {}, h("b", { text: "More" }), h("span.lb-muted"), moreChanged), rare);
+  const more = h("details.lb-more", {}, h("summary", {}, h("b", { text: t`More` }), h("span.lb-muted"), moreChanged), rare);
   const root = h("div.lb-gen-form", {}, often, more, usual);
   let fields = {}, values = {};
   let edits = 0; // how often somebody changed something
@@ -37,7 +37,7 @@ function makeTagForm({ onMove, onKeep, complete }) {
     ...makeFieldKinds({ moved, keep }),
     text(spec, id, field) {
       const lines = spec.type === "table";
-      const input = lines ? h("textarea.lb-caption.lb-short", { id, rows: "2", spellcheck: "false", maxlength: "2000", placeholder: "smile = 0.6" })
+      const input = lines ? h("textarea.lb-caption.lb-short", { id, rows: "2", spellcheck: "false", maxlength: "2000", placeholder: t`smile = 0.6` })
         : h("input.lb-input", { type: "text", id, maxlength: "2000", autocomplete: "off", spellcheck: "false", inputmode: spec.type === "int" ? "numeric" : undefined });
       input.addEventListener("change", () => keep(field, input.value));
       if (!lines) input.addEventListener("keydown", (event) => { if (event.key === "Enter") keep(field, input.value); });
@@ -57,8 +57,8 @@ function makeTagForm({ onMove, onKeep, complete }) {
     const { input, beside } = makers[kind(spec)](spec, id, field);
     if (spec.help) input.setAttribute("aria-describedby", `${id}-help`);
     field.error = h("small.lb-error", { hidden: true });
-    const help = spec.help && h("small.lb-muted", { id: `${id}-help`, text: spec.help });
-    const label = h(kind(spec) === "cards" ? "span.lb-gen-label" : "label", { for: kind(spec) === "cards" ? undefined : id, text: spec.unit ? `${spec.label} (${spec.unit})` : spec.label });
+    const help = spec.help && h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) });
+    const label = h(kind(spec) === "cards" ? "span.lb-gen-label" : "label", { for: kind(spec) === "cards" ? undefined : id, text: spec.unit ? `${spoken(spec.label)} (${spoken(spec.unit)})` : spoken(spec.label) });
     field.box = spec.type === "bool"
       ? h("div.lb-set.lb-set-bool", {}, h("div.lb-set-head", {}, input, label), help, field.error)
       : h("div.lb-set", {}, h("div.lb-set-head", {}, label, beside), input, help, field.error);
@@ -74,7 +74,7 @@ function makeTagForm({ onMove, onKeep, complete }) {
       replace(often, ...made.filter((f) => !f.spec.more).map((f) => f.box));
       replace(rare, ...rarely.map((f) => f.box));
       const names = rarely.slice(0, 2).map((f) => f.spec.label).join(", ");
-      say(more.querySelector(".lb-muted"), ` ${names} and ${rarely.length - 2} others`);
+      say(more.querySelector(".lb-muted"), t` ${names} and ${rarely.length - 2} others`);
     },
     /** The saved values; a field that holds what does not fit keeps it until it is mended. */
     set(answer, isUsual) {

@@ -5,8 +5,8 @@
  */
 function makeTagReview({ project, find, accept }) {
   const SIDES = {
-    says: { title: "The tagger says, you have not", none: "Every tag that the tagger says is in the captions.", verb: "Add", done: "Add to", all: (n) => `Add all ${plural(n, "tag")}` },
-    have: { title: "You have, the tagger says not", none: "The tagger agrees with every tag that it knows.", verb: "Remove", done: "Remove from", all: (n) => `Remove all ${plural(n, "tag")}` },
+    says: { title: t`The tagger says, you have not`, none: t`Every tag that the tagger says is in the captions.`, verb: t`Add`, done: t`Add to`, all: (n) => t`Add all ${plural(n, "tag")}` },
+    have: { title: t`You have, the tagger says not`, none: t`The tagger agrees with every tag that it knows.`, verb: t`Remove`, done: t`Remove from`, all: (n) => t`Remove all ${plural(n, "tag")}` },
   };
   const SOME = 12; // rows before "Show all"
   const root = h("div.lb-gen-review");
@@ -24,12 +24,12 @@ function makeTagReview({ project, find, accept }) {
   function pictures(side, tag, into) {
     find(side, tag).then((answer) => {
       replace(into, ...answer.pictures.map(([id, sha, name, sure]) => h("button.lb-gen-one", {
-        type: "button", title: `${name}: the tagger is ${Math.round(100 * sure)} % sure`, "aria-label": `${SIDES[side].verb} ${tag}: ${name}`,
+        type: "button", title: t`${name}: the tagger is ${Math.round(100 * sure)} % sure`, "aria-label": `${SIDES[side].verb} ${tag}: ${name}`,
         onclick: (event) => { event.currentTarget.disabled = true; accept(side, tag, [id]); },
       },
       h("img", { src: `/lorabake/thumb/${encodeURIComponent(project())}/${sha}`, alt: "", loading: "lazy", decoding: "async" }),
       h("span", { text: `${SIDES[side].verb} · ${sure.toFixed(2)}` }))),
-      answer.more > 0 && h("p.lb-muted", { text: `… and ${plural(answer.more, "more", "more")}.` }));
+      answer.more > 0 && h("p.lb-muted", { text: t`… and ${plural(answer.more, "more", "more")}.` }));
     }, (error) => replace(into, remark("bad", error.message)));
   }
 
@@ -41,7 +41,7 @@ function makeTagReview({ project, find, accept }) {
     } },
     h("summary", {},
       h("span.lb-tagchip", { "data-category": category || undefined, text: tag }),
-      h("span.lb-muted.lb-gen-count", { text: `${count === of ? "all" : `${count.toLocaleString("en")} of`} ${plural(of, "picture")}${sure === null ? "" : ` · ${sure.toFixed(2)} sure`}` }),
+      h("span.lb-muted.lb-gen-count", { text: `${count === of ? t`all` : t`${count.toLocaleString("en")} of`} ${plural(of, "picture")}${sure === null ? "" : t` · ${sure.toFixed(2)} sure`}` }),
       h("button.lb-button", { type: "button", text: count === 1 ? about.verb : `${about.done} ${count.toLocaleString("en")}`, "aria-label": `${about.verb} ${tag}: ${plural(count, "picture")}`, onclick: (event) => { event.preventDefault(); event.currentTarget.disabled = true; accept(side, tag); } })),
     inside);
     if (opened === key) box.open = true;
@@ -51,13 +51,13 @@ function makeTagReview({ project, find, accept }) {
   function column(side) {
     const about = SIDES[side], rows = view[side], shown = wide[side] ? rows : rows.slice(0, SOME);
     const total = view[`${side}_tags`], more = view[`${side}_more`];
-    return h("section.lb-gen-side", { "aria-label": about.title },
-      h("div.lb-line", {}, h("h4", { text: about.title }), h("span.lb-grow"),
+    return h("section.lb-gen-side", { "aria-label": spoken(about.title) },
+      h("div.lb-line", {}, h("h4", { text: spoken(about.title) }), h("span.lb-grow"),
         total > 0 && h("button.lb-quiet", { type: "button", text: about.all(total), onclick: (event) => { event.currentTarget.disabled = true; accept(side, ""); } })),
       rows.length === 0 && h("p.lb-muted", { text: about.none }),
       ...shown.map((one) => row(side, one, view.of)),
-      shown.length < rows.length && h("button.lb-quiet", { type: "button", text: `Show all ${plural(rows.length, "tag")}`, onclick: () => { wide[side] = true; draw(); } }),
-      wide[side] && more > 0 && h("p.lb-muted", { text: `… and ${plural(more, "rarer tag")}.` }));
+      shown.length < rows.length && h("button.lb-quiet", { type: "button", text: t`Show all ${plural(rows.length, "tag")}`, onclick: () => { wide[side] = true; draw(); } }),
+      wide[side] && more > 0 && h("p.lb-muted", { text: t`… and ${plural(more, "rarer tag")}.` }));
   }
 
   function draw() {

@@ -4,14 +4,14 @@
  */
 function makeTour() {
   const STEPS = [
-    ["sample", "Sample project", "24 pictures with captions, and a tiny model that bakes on any computer."],
-    ["bake", "Bake", "The button above starts it, with the numbers as they are."],
-    ["grid", "Grid", "Every epoch left a file. The button above leads to the grid; Render draws the same picture with each."],
-    ["use", "Use this one", "Choose the picture you like best, then Use this one: its file goes to your web UI."],
+    ["sample", t`Sample project`, t`24 pictures with captions, and a tiny model that bakes on any computer.`],
+    ["bake", t`Bake`, t`The button above starts it, with the numbers as they are.`],
+    ["grid", t`Grid`, t`Every epoch left a file. The button above leads to the grid; Render draws the same picture with each.`],
+    ["use", t`Use this one`, t`Choose the picture you like best, then Use this one: its file goes to your web UI.`],
   ];
   const list = h("ol"), hint = h("p.lb-muted");
-  const root = h("section.lb-tour", { hidden: true, "aria-label": "Your first LoRA" },
-    h("b", { text: "Your first LoRA" }), list, h("button.lb-quiet", { type: "button", text: "Hide", "aria-label": "Hide the list Your first LoRA", onclick: hide }), hint);
+  const root = h("section.lb-tour", { hidden: true, "aria-label": t`Your first LoRA` },
+    h("b", { text: t`Your first LoRA` }), list, h("button.lb-quiet", { type: "button", text: t`Hide`, "aria-label": t`Hide the list Your first LoRA`, onclick: hide }), hint);
 
   function hide() {
     root.hidden = true;
@@ -32,9 +32,9 @@ function makeTour() {
     replace(list, ...STEPS.map(([id, title]) => {
       const is = done.includes(id);
       return h(`li${is ? ".lb-done" : ""}`, { "aria-current": next?.[0] === id && "step" },
-        h("span", { "aria-hidden": "true", text: is ? "✓" : "○" }), title, is && h("span.lb-sr", { text: ", done" }));
+        h("span", { "aria-hidden": "true", text: is ? "✓" : "○" }), title, is && h("span.lb-sr", { text: t`, done` }));
     }));
-    say(hint, next ? next[2] : "That was all of it. Now with pictures of your own: name a project under Project.");
+    say(hint, next ? next[2] : t`That was all of it. Now with pictures of your own: name a project under Project.`);
   }
   return { root, show };
 }

@@ -5,7 +5,7 @@
 function makeVerdict({ server, where }) {
   let grid = "", about = null, record = null, stamp = "", chosen = "", asking = false, seen = "";
   const press = h("button.lb-button", { type: "button", onclick: () => act(server.lb_measure) });
-  const stop = h("button.lb-button.lb-danger", { type: "button", text: "Stop measuring", onclick: () => act(server.lb_stop, { place: about.place }) });
+  const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop measuring`, onclick: () => act(server.lb_stop, { place: about.place }) });
   const hint = h("span.lb-muted", { role: "status" });
   const said = h("div", { "aria-live": "polite" });
   const sentence = h("p.lb-verdict-sentence", { "aria-live": "polite" });
@@ -13,12 +13,12 @@ function makeVerdict({ server, where }) {
   const map = h("div.lb-verdict-map");
   const legend = h("p.lb-muted.lb-verdict-legend");
   const aboutIt = h("p.lb-muted");
-  const explained = h("details.lb-details", {}, h("summary", { text: "What this number is" }), aboutIt);
+  const explained = h("details.lb-details", {}, h("summary", { text: t`What this number is` }), aboutIt);
   const hints = h("ul.lb-verdict-hints");
   const rest = h("div.lb-verdict-rest", { hidden: true },
-    h("label.lb-field", {}, h("span", { text: "Show" }), choice), map, legend, explained,
-    h("h4.lb-verdict-title", { text: "Hints, not the truth" }), hints);
-  const root = h("section.lb-verdict", { hidden: true, "aria-label": "Verdict" }, sentence, h("div.lb-line", {}, press, stop, hint), said, rest);
+    h("label.lb-field", {}, h("span", { text: t`Show` }), choice), map, legend, explained,
+    h("h4.lb-verdict-title", { text: t`Hints, not the truth` }), hints);
+  const root = h("section.lb-verdict", { hidden: true, "aria-label": t`Verdict` }, sentence, h("div.lb-line", {}, press, stop, hint), said, rest);
 
   async function act(call, data = {}) {
     try { await ask(call, { ...where(), grid, ...data }); replace(said); } catch (error) { replace(said, remark("bad", error.message)); }
@@ -46,15 +46,15 @@ function makeVerdict({ server, where }) {
     root.hidden = Boolean(about.why) && !record;
     const measured = Boolean(record?.done);
     press.hidden = active() || Boolean(about.why);
-    say(press, measured ? "Measure again" : record ? "Go on measuring" : "Measure");
-    press.title = about.plan;
+    say(press, measured ? t`Measure again` : record ? t`Go on measuring` : t`Measure`);
+    press.title = spoken(about.plan);
     stop.hidden = !active();
-    const long = about.seconds ? `about ${span(about.seconds)}, ` : "";
-    const ended = about.text && ["failed", "interrupted", "stopped"].includes(about.state) ? about.text : "";
-    say(hint, active() ? (about.stopping ? "Stopping…" : about.state === "queued" ? "Waits in the queue." : about.doing || "Getting ready")
-      : measured ? "What was measured is kept; a tagger that came since is asked." : ended || `Proposes an epoch and a weight: ${long}${about.plan}`);
+    const long = about.seconds ? t`about ${span(about.seconds)}, ` : "";
+    const ended = about.text && ["failed", "interrupted", "stopped"].includes(about.state) ? spoken(about.text) : "";
+    say(hint, active() ? (about.stopping ? t`Stopping…` : about.state === "queued" ? t`Waits in the queue.` : spoken(about.doing) || t`Getting ready`)
+      : measured ? t`What was measured is kept; a tagger that came since is asked.` : ended || t`Proposes an epoch and a weight: ${long}${spoken(about.plan)}`);
     sentence.hidden = !record?.sentence;
-    say(sentence, record?.sentence ? `${record.done ? "" : "So far: "}${record.sentence}${about.votes ? ` ${about.votes}` : ""}` : "");
+    say(sentence, record?.sentence ? `${record.done ? "" : t`So far: `}${spoken(record.sentence)}${about.votes ? ` ${spoken(about.votes)}` : ""}` : "");
     sentence.classList.toggle("lb-verdict-warned", Boolean(record) && !record.verdict);
     rest.hidden = !record?.measures.length;
     if (fresh && record) drawRecord();
@@ -63,11 +63,11 @@ function makeVerdict({ server, where }) {
   function drawRecord() {
     const names = record.measures.map((measure) => measure.name);
     if (!names.includes(chosen)) chosen = names[0] || "";
-    replace(choice, ...record.measures.map((measure) => h("option", { value: measure.name, text: measure.title })));
+    replace(choice, ...record.measures.map((measure) => h("option", { value: measure.name, text: spoken(measure.title) })));
     choice.value = chosen;
     const open = [...hints.querySelectorAll("details")].map((node) => node.open);
     replace(hints, ...record.hints.map((one, place) => h(`li.lb-notice.lb-tone-${one.tone}`, {},
-      h("details", { open: open[place] || undefined }, h("summary", {}, h("b.lb-word", { text: { ok: "Fine", warn: "Look", info: "Hint" }[one.tone] }), " ", h("span", { text: one.text })), h("p.lb-muted", { text: one.why })))));
+      h("details", { open: open[place] || undefined }, h("summary", {}, h("b.lb-word", { text: { ok: t`Fine`, warn: t`Look`, info: t`Hint` }[one.tone] }), " ", h("span", { text: spoken(one.text) })), h("p.lb-muted", { text: spoken(one.why) })))));
     drawMap();
   }
 
@@ -84,27 +84,27 @@ function makeVerdict({ server, where }) {
     const mark = (sign, words) => { used.add(`${sign} ${words}`); return h("b.lb-verdict-mark", { text: sign, title: words, "aria-label": words, role: "img" }); };
     const cell = (epoch, y, weight, x) => {
       const value = measure.values[y][x];
-      if (value === null) return h("td.lb-verdict-none", { text: "–", "aria-label": "not measured" });
+      if (value === null) return h("td.lb-verdict-none", { text: "–", "aria-label": t`not measured` });
       const sign = measure.signs[y][x] ?? 0;
       const marks = [
-        here(epoch, weight, record.verdict) && mark("★", "proposed"),
-        here(epoch, weight, record.runner_up) && mark("☆", "next best"),
-        measure.near[y][x] && mark("≈", measure.name === "score" ? "too close to tell apart" : "within noise of the best"),
-        sign > 0 && mark(sign >= 0.5 ? "‼" : "!", sign >= 0.5 ? "a plain sign of overcooking" : "a first sign of overcooking"),
+        here(epoch, weight, record.verdict) && mark("★", t`proposed`),
+        here(epoch, weight, record.runner_up) && mark("☆", t`next best`),
+        measure.near[y][x] && mark("≈", measure.name === "score" ? t`too close to tell apart` : t`within noise of the best`),
+        sign > 0 && mark(sign >= 0.5 ? "‼" : "!", sign >= 0.5 ? t`a plain sign of overcooking` : t`a first sign of overcooking`),
       ];
       const error = measure.errors[y][x];
-      const node = h("td", { title: error ? `± ${Number(error.toPrecision(2))} (standard error of the difference from the best)` : undefined }, h("span.lb-verdict-number", { text: measure.shown[y][x] }), ...marks);
+      const node = h("td", { title: error ? t`± ${Number(error.toPrecision(2))} (standard error of the difference from the best)` : undefined }, h("span.lb-verdict-number", { text: measure.shown[y][x] }), ...marks);
       node.style.setProperty("--depth", `${isSign ? Math.round(100 * sign) : depth(value)}%`);
       node.classList.toggle("lb-verdict-chosen", here(epoch, weight, record.verdict));
       node.classList.toggle("lb-verdict-sign", isSign && sign > 0);
       return node;
     };
     const weight = (value) => (Number.isInteger(value) && value ? value.toFixed(1) : String(value));
-    replace(map, h("table", { class: isSign ? "lb-verdict-signs" : "" }, h("caption.lb-sr", { text: `${measure.title} by epoch and weight` }),
-      h("thead", {}, h("tr", {}, h("td"), ...record.weights.map((value) => h("th", { scope: "col", text: value ? `weight ${weight(value)}` : "plain base" })))),
-      h("tbody", {}, ...record.epochs.map((epoch, y) => h("tr", {}, h("th", { scope: "row", text: `epoch ${epoch}` }), ...record.weights.map((value, x) => cell(epoch, y, value, x)))))));
-    say(legend, [isSign ? "Deeper is more overcooked" : `Deeper is better (${measure.better === "lower" ? "lower" : "higher"} numbers)`, ...used].join(" · "));
-    say(aboutIt, measure.about);
+    replace(map, h("table", { class: isSign ? "lb-verdict-signs" : "" }, h("caption.lb-sr", { text: t`${spoken(measure.title)} by epoch and weight` }),
+      h("thead", {}, h("tr", {}, h("td"), ...record.weights.map((value) => h("th", { scope: "col", text: value ? t`weight ${weight(value)}` : t`plain base` })))),
+      h("tbody", {}, ...record.epochs.map((epoch, y) => h("tr", {}, h("th", { scope: "row", text: t`epoch ${epoch}` }), ...record.weights.map((value, x) => cell(epoch, y, value, x)))))));
+    say(legend, [isSign ? t`Deeper is more overcooked` : t`Deeper is better (${measure.better === "lower" ? t`lower` : t`higher`} numbers)`, ...used].join(" · "));
+    say(aboutIt, spoken(measure.about));
   }
 
   function clear() {

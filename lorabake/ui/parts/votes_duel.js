@@ -2,20 +2,20 @@
 function makeDuel({ server, where, address, closed }) {
   let now = null, busy = false;
   const side = (verdict, words, keys) => {
-    const image = h("img", { alt: `${verdict === "left" ? "Left" : "Right"} picture` });
+    const image = h("img", { alt: t`${verdict === "left" ? t`Left` : t`Right`} picture` });
     const node = h("button.lb-duel-side", { type: "button", "aria-keyshortcuts": keys, "data-verdict": verdict, onclick: () => decide(verdict) }, image, h("span", { text: words }));
     return { node, image };
   };
-  const left = side("left", "← This one", "ArrowLeft"), right = side("right", "This one →", "ArrowRight");
+  const left = side("left", t`← This one`, "ArrowLeft"), right = side("right", t`This one →`, "ArrowRight");
   const button = (text, keys, onclick) => h("button.lb-button", { type: "button", text, "aria-keyshortcuts": keys, onclick });
-  const undo = button("Undo (U)", "u", takeBack);
+  const undo = button(t`Undo (U)`, "u", takeBack);
   const far = h("p.lb-muted", { role: "status" });
-  const meter = h("div.lb-meter", { role: "progressbar", "aria-label": "Votes", "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
+  const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Votes`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
   const said = h("div", { "aria-live": "polite" });
   const root = h("dialog.lb-duel", { "aria-labelledby": "lb-duel-title" },
-    h("h3.lb-heading", { id: "lb-duel-title", text: "Which of the two is better?" }),
+    h("h3.lb-heading", { id: "lb-duel-title", text: t`Which of the two is better?` }),
     h("div.lb-duel-two", {}, left.node, right.node),
-    h("div.lb-line", {}, button("↓ No difference", "ArrowDown", () => decide("tie")), button("Both bad (X)", "x", () => decide("neither")), undo, h("span.lb-grow"), button("Close", "Escape", () => root.close())),
+    h("div.lb-line", {}, button(t`↓ No difference`, "ArrowDown", () => decide("tie")), button(t`Both bad (X)`, "x", () => decide("neither")), undo, h("span.lb-grow"), button(t`Close`, "Escape", () => root.close())),
     meter, far, said);
 
   async function step(call, data = {}) {
@@ -35,7 +35,7 @@ function makeDuel({ server, where, address, closed }) {
     const part = Math.round(100 * (all ? now.votes / all : 0));
     meter.firstChild.style.width = `${part}%`;
     meter.setAttribute("aria-valuenow", String(part));
-    say(far, now.enough ? `That is enough. ${now.sentence}` : now.sentence);
+    say(far, now.enough ? t`That is enough. ${spoken(now.sentence)}` : spoken(now.sentence));
   }
 
   const KEYS = { arrowleft: () => decide("left"), arrowright: () => decide("right"), arrowdown: () => decide("tie"), x: () => decide("neither"), u: takeBack };

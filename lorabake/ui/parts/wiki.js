@@ -1,8 +1,8 @@
 /** What Danbooru's wiki says about the tag that the person is at. follow(tag): only while it is open. */
 function makeWiki({ server }) {
   const body = h("div.lb-wiki-body");
-  const title = h("b"), shut = h("button.lb-quiet", { type: "button", text: "Close", onclick: () => hide() });
-  const element = h("section.lb-wiki", { hidden: true, "aria-label": "What this tag means" }, h("div.lb-line", {}, title, h("span.lb-grow"), shut), body);
+  const title = h("b"), shut = h("button.lb-quiet", { type: "button", text: t`Close`, onclick: () => hide() });
+  const element = h("section.lb-wiki", { hidden: true, "aria-label": t`What this tag means` }, h("div.lb-line", {}, title, h("span.lb-grow"), shut), body);
   let wanted = null, timer = 0;
 
   async function show(tag) {
@@ -11,16 +11,16 @@ function makeWiki({ server }) {
     if (wanted === tag) return;
     wanted = tag;
     say(title, tag);
-    replace(body, h("p.lb-muted", { text: "Looking it up…" }));
+    replace(body, h("p.lb-muted", { text: t`Looking it up…` }));
     let page;
     try { page = await ask(server.lb_wiki, { tag }); } catch (error) { page = { text: "", offline: error.message }; }
     if (wanted !== tag) return;
-    const link = /^https:\/\//.test(page.url || "") && h("a", { href: page.url, target: "_blank", rel: "noreferrer noopener", text: "Read it on Danbooru" });
+    const link = /^https:\/\//.test(page.url || "") && h("a", { href: page.url, target: "_blank", rel: "noreferrer noopener", text: t`Read it on Danbooru` });
     say(title, page.title || tag);
     replace(body,
-      page.offline && h("p.lb-muted", { text: page.offline }),
+      page.offline && h("p.lb-muted", { text: spoken(page.offline) }),
       ...(page.text || "").split(/\n{2,}/).filter(Boolean).map((text) => h("p", { text })),
-      !page.text && !page.offline && h("p.lb-muted", { text: "The wiki has no page for this tag." }),
+      !page.text && !page.offline && h("p.lb-muted", { text: t`The wiki has no page for this tag.` }),
       link && h("p", {}, link));
     if (opens) element.scrollIntoView({ block: "nearest" }); // on a low screen it stands below the window's edge
   }
