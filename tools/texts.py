@@ -115,9 +115,9 @@ def preset_texts() -> Iterator[str]:
 
 # --- Python -----------------------------------------------------------------------------------------
 
-INTERNAL = ("AssertionError", "KeyError", "TypeError", "ValueError", "RuntimeError", "SystemExit")
+INTERNAL: tuple[str, ...] = ("AssertionError", "KeyError", "TypeError", "ValueError", "RuntimeError", "SystemExit")
 INTERNAL += ("NotImplementedError", "IndexError", "AttributeError", "OSError", "StopIteration")
-CODE_CALLS = ("debug", "info", "warning", "exception", "compile", "execute", "executemany")
+CODE_CALLS: tuple[str, ...] = ("debug", "info", "warning", "exception", "compile", "execute", "executemany")
 CODE_CALLS += ("executescript", "add_argument", "add_parser", "getLogger", "TypeVar", "strptime")
 
 
@@ -194,11 +194,47 @@ def _key(node: ast.Constant | ast.JoinedStr) -> str:
 
 # Words too short to be told from code; those of the scripts count by themselves.
 SHORT = frozenset(
-    (
-        "any off on no yes none all more fewer undo redo downloading images pictures layers tokens tags "
-        "steps epochs general character copyright artist meta rating trigger other sensitive "
-        "questionable explicit close-up auto tagger upscaler cosine constant linear polynomial attention"
-    ).split()
+    [
+        "any",
+        "off",
+        "on",
+        "no",
+        "yes",
+        "none",
+        "all",
+        "more",
+        "fewer",
+        "undo",
+        "redo",
+        "downloading",
+        "images",
+        "pictures",
+        "layers",
+        "tokens",
+        "tags",
+        "steps",
+        "epochs",
+        "general",
+        "character",
+        "copyright",
+        "artist",
+        "meta",
+        "rating",
+        "trigger",
+        "other",
+        "sensitive",
+        "questionable",
+        "explicit",
+        "close-up",
+        "auto",
+        "tagger",
+        "upscaler",
+        "cosine",
+        "constant",
+        "linear",
+        "polynomial",
+        "attention",
+    ]
 ) | {"{0}, T = {1}", "(empty)", "velocity (v)", "noise (epsilon)"}
 
 
