@@ -14,8 +14,15 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-Child = subprocess.Popen[bytes]
 _HOME = Path(__file__).resolve().parents[2]  # the folder that holds the package lorabake
+
+
+class Child(subprocess.Popen[bytes]):
+    """A process that may outlive us; leaving it behind is no mistake that Python has to warn of."""
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # Python may be ending, or the process never have begun
+            self.poll()
 
 
 def process_started(pid: int) -> str | None:
@@ -85,7 +92,7 @@ def start_detached(
     with log.open("ab") as output:
         for flags in _creation_flags():
             with suppress(PermissionError):
-                return subprocess.Popen(
+                return Child(
                     list(argv),
                     cwd=_HOME,
                     env=environment,
