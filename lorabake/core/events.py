@@ -129,7 +129,7 @@ def read_tail(path: Path, since: int = 0) -> list[Event]:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            start = max(since, size - _TAIL, 0)
+            start = max(min(since, size), size - _TAIL, 0)
             file.seek(max(start - 1, 0))
             data = file.read()
     except FileNotFoundError:
@@ -143,7 +143,8 @@ def read_head(path: Path, since: int = 0) -> list[Event]:
     """The first events after the byte `since` (about 64 KiB of them)."""
     try:
         with path.open("rb") as file:
-            file.seek(since)
+            size = os.fstat(file.fileno()).st_size
+            file.seek(min(max(since, 0), size))
             data = file.read(_TAIL)
     except FileNotFoundError:
         return []

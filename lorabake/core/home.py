@@ -9,5 +9,5 @@ def expanded(path: str | Path) -> Path:
     """The path with the home folder in place of `~`; `~nobody`, of whom there is none, stays."""
     try:
         return Path(path).expanduser()
-    except RuntimeError:
+    except (RuntimeError, ValueError):  # ValueError: a NUL in it
         return Path(path)

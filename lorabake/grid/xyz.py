@@ -137,6 +137,8 @@ def read_xyz(folder: Path) -> XyzPlan:
         x, y, z = (
             Axis(axis["kind"], tuple(axis["values"]), axis["fixed"]) for axis in record["axes"]
         )
+        if not (x.values and y.values and z.values):
+            raise ValueError("an axis has no values")
         return XyzPlan(
             Shot(**record["shot"]),
             (x, y, z),
@@ -147,7 +149,7 @@ def read_xyz(folder: Path) -> XyzPlan:
             tuple(record["warnings"]),
             str(record.get("vary", "")),
         )
-    except (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, LorabakeError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise GridError(f"{folder.name} is not a grid ({error}). Start a new one.") from error
 
 

@@ -6,16 +6,17 @@ import argparse
 import os
 import sys
 import time
-from pathlib import Path
 
-BEGIN, END = "<!-- fuzz -->", "<!-- /fuzz -->"
-DOC = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+from tests.figures import write_between
+
+HEAD = "| Parser | Cases | Refused with a sentence | Slowest, ms |\n|---|---:|---:|---:|"
 
 
 def main() -> int:
     """The number of parsers that failed."""
     asked = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     asked.add_argument("--cases", type=int, default=20_000, help="of the quickest parsers")
+    asked.add_argument("--each", action="store_true", help="as many of the slow ones, too")
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument(
         "--write", action="store_true", help="put the figures into docs/reliability.md"
@@ -23,20 +24,17 @@ def main() -> int:
     chosen = asked.parse_args()
     os.environ.setdefault("LORABAKE_LOOK_ELSEWHERE", "0")
     from tests.fuzz.parsers import PARSERS
-    from tests.fuzz.runner import feed_many, many
+    from tests.fuzz.runner import feed_apart, many
 
     rows, failed, total, started = [], 0, 0, time.monotonic()
     for parser in PARSERS:
-        try:
-            fed = feed_many(parser, many(parser, chosen.cases), chosen.seed)
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            failed += 1
-            notes = " ".join(getattr(error, "__notes__", ()))
-            print(f"FAILED {parser.name}: {type(error).__name__}: {error} {notes}", flush=True)
-            continue
+        wanted = chosen.cases if chosen.each else many(parser, chosen.cases)
+        fed = feed_apart(parser, wanted, chosen.seed)
         total += fed.cases
+        if fed.failed:
+            failed += 1
+            print(f"FAILED {parser.name}: {fed.failed}", flush=True)
+            continue
         rows.append(
             f"| {parser.name} | {fed.cases:,} | {fed.refused:,} | {fed.slowest * 1000:.0f} |"
         )
@@ -46,14 +44,9 @@ def main() -> int:
         f"{time.strftime('%Y-%m-%d')}, seed {chosen.seed}: {total:,} cases to {len(rows)} parsers in "
         f"{minutes:.0f} min, {failed} failed. CPU time of the slowest case of each."
     )
-    head = "| Parser | Cases | Refused with a sentence | Slowest, ms |\n|---|---:|---:|---:|"
     print(said)
     if chosen.write and not failed:
-        text = DOC.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        after = rest.partition(END)[2]
-        table = "\n".join((head, *rows))
-        DOC.write_text(f"{before}{BEGIN}\n{said}\n\n{table}\n{END}{after}", encoding="utf-8")
+        write_between("reliability.md", "fuzz", "\n".join((said, "", HEAD, *rows)))
     return failed
 
 

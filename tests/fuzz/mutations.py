@@ -59,11 +59,14 @@ class Cases:
     """What a parser is fed with. draw: a case of a random generator; plain: simple ones besides.
 
     Hypothesis makes failing cases small, and costs some milliseconds for each; for many, `draw`
-    alone is used.
+    alone is used. examples: whole ones as bytes, and of_bytes: the case that any bytes stand for
+    (ValueError for none), for a fuzzer that thinks in bytes.
     """
 
     draw: Callable[[random.Random], Any]
     plain: st.SearchStrategy[Any]
+    examples: tuple[bytes, ...] = ()
+    of_bytes: Callable[[bytes], Any] = bytes
 
     @property
     def strategy(self) -> st.SearchStrategy[Any]:
@@ -82,7 +85,8 @@ def texts(*examples: str, free: int = 120) -> Cases:
             return "".join(letters)
         return _hurt_text(rng, rng.choice(examples))
 
-    return Cases(draw, st.text(max_size=free))
+    whole = tuple(text.encode("utf-8", "surrogatepass") for text in examples)
+    return Cases(draw, st.text(max_size=free), whole, text_of)
 
 
 def bytes_of(*examples: bytes, free: int = 200) -> Cases:
@@ -93,7 +97,7 @@ def bytes_of(*examples: bytes, free: int = 200) -> Cases:
             return rng.randbytes(rng.randint(0, free))
         return _hurt_bytes(rng, rng.choice(examples))
 
-    return Cases(draw, st.binary(max_size=free))
+    return Cases(draw, st.binary(max_size=free), examples)
 
 
 def jsons(*examples: Any) -> Cases:
@@ -105,7 +109,24 @@ def jsons(*examples: Any) -> Cases:
         max_leaves=12,
     )
     written = tuple(map(json.dumps, examples))
-    return Cases(lambda rng: _hurt_json(rng, rng.choice(written)), anything)
+    whole = tuple(text.encode() for text in written)
+    return Cases(lambda rng: _hurt_json(rng, rng.choice(written)), anything, whole, json_of)
+
+
+def text_of(data: bytes) -> str:
+    """Half letters too; what is no UTF-8 becomes half letters, as Python reads names of files."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
+
+
+def json_of(data: bytes) -> Any:
+    """ValueError for what is no JSON."""
+    try:
+        return json.loads(data)
+    except RecursionError as deep:
+        raise ValueError("too deep") from deep
 
 
 # Where letters are from: ASCII, Latin and its neighbours, everything but halves, halves too.

@@ -80,14 +80,14 @@ from lorabake.grid.tags import (
     without_tags,
 )
 from lorabake.grid.values import join_words, parse_values, parse_words
-from lorabake.grid.xyz import read_xyz
+from lorabake.grid.xyz import open_board
 from lorabake.recipe.exchange.load import read_settings
 from lorabake.recipe.exchange.metadata import has_settings, read_metadata
 from lorabake.recipe.recipe import Recipe, with_setting
 from lorabake.recipe.sample_prompts import parse_prompts
 from lorabake.tag.labels import read_labels
 from lorabake.ui.chosen import read_chosen
-from tests.fuzz.mutations import Cases, bytes_of, jsons, texts
+from tests.fuzz.mutations import Cases, bytes_of, jsons, text_of, texts
 
 ROOT = Path(__file__).resolve().parents[2]
 EXCHANGE = ROOT / "tests" / "recipe" / "exchange"
@@ -372,7 +372,14 @@ def _notes_cases() -> Cases:
     def draw(rng: Random) -> dict[str, str]:
         return {**NOTES, **{name: values.draw(rng) for name in rng.sample(sorted(NOTES), 3)}}
 
-    return Cases(draw, st.dictionaries(st.sampled_from(sorted(NOTES)), values.strategy, max_size=6))
+    def of_bytes(data: bytes) -> dict[str, str]:
+        """A name of the list, then its value, to the end of the line; as many as there are lines."""
+        lines = (line.partition(b"=") for line in data.split(b"\n"))
+        return {**NOTES, **{name.decode("ascii"): text_of(text) for name, _, text in lines}}
+
+    plain = st.dictionaries(st.sampled_from(sorted(NOTES)), values.strategy, max_size=6)
+    whole = "\n".join(f"{name}={text}" for name, text in NOTES.items()).encode()
+    return Cases(draw, plain, (whole,), of_bytes)
 
 
 # --- what boards answer -----------------------------------------------------------------------------------
@@ -597,7 +604,7 @@ def _chosen(settings: Any, folder: Path) -> None:
     read_chosen(Project("kafka", folder))
 
 
-_XYZ = {
+XYZ_PLAN = {
     "format": 1, "names": ["a"], "files": {"a": ["a.safetensors", "00"]}, "bases": {}, "margin": 0,
     "warnings": [], "axes": [{"kind": "Seed", "values": ["1"], "fixed": False}] * 3,
     "shot": {"prompt": "a", "negative": "", "seed": 1, "steps": 2, "cfg": 5.0, "sampler": "Euler a",
@@ -607,7 +614,8 @@ _XYZ = {
 
 def _grid_file(plan: Any, folder: Path) -> None:
     (folder / "xyz.json").write_bytes(json.dumps(plan).encode())
-    read_xyz(folder)
+    board = open_board(folder)
+    assert len(board.spots) == len(board.columns) * len(board.rows) * len(board.sheets) > 0
 
 
 _FRIEND = {
@@ -803,7 +811,7 @@ PARSERS: tuple[Parser, ...] = (
     Parser("friends' votes", jsons(_FRIEND), _friends_votes),
     Parser("friends' votes as text", texts(json.dumps(_FRIEND), "Ann"), _friends_text),
     Parser("votes on a grid", jsons(_VOTES), _votes, pace=2),
-    Parser("plans of grids", jsons(_XYZ), _grid_file, pace=2),
+    Parser("plans of grids", jsons(XYZ_PLAN), _grid_file, pace=2),
     Parser("a workspace's mark", bytes_of(b'{"format": 1}'), _workspace_file, pace=10),
     Parser("lists of taggers", bytes_of(TAGGER_CSV), _labels, pace=2),
     Parser("lists of tags", bytes_of(TAGS_CSV, IMPLICATIONS_CSV, TAGGER_CSV), _tag_list, pace=2),

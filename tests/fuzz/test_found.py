@@ -24,7 +24,7 @@ from lorabake.core.errors import (
     ModelFileError,
     WorkspaceError,
 )
-from lorabake.core.events import read_events
+from lorabake.core.events import read_events, read_head, read_tail
 from lorabake.core.files import read_json
 from lorabake.core.names import natural_key
 from lorabake.core.training_caption import with_choices_made
@@ -34,8 +34,8 @@ from lorabake.engine.families.emphasis import Piece, weigh
 from lorabake.engine.shelf.places import _extra_model_paths, add_folder
 from lorabake.grid.library import Library
 from lorabake.grid.tags import lora_uses
-from lorabake.grid.xyz import read_xyz
-from tests.fuzz.parsers import png
+from lorabake.grid.xyz import open_board, read_xyz
+from tests.fuzz.parsers import XYZ_PLAN, png
 from tests.ui.browsing import make_project
 
 
@@ -83,23 +83,49 @@ def _archive(name: bytes, change: Callable[[bytes], bytes]) -> bytes:
     return change(buffer.getvalue().replace(b"N.png", name))
 
 
+_FUTURE = _archive(b"N.png", lambda data: data.replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\xff"))
+
+
 @pytest.mark.parametrize(
-    "data",
+    ("data", "why"),
     [
-        _archive(b"N.png", lambda data: data.replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\xff")),
-        _archive(b"N.png", lambda data: data[60:]),
-        _archive(b"/.png", lambda data: data),
+        (_FUTURE, "a.zip is no zip archive that can be read"),
+        (_archive(b"N.png", lambda data: data[60:]), "N.png is damaged in the archive"),
+        (_archive(b"N.png", lambda data: data[:-30]), "a.zip is no zip archive that can be read"),
+        (
+            _archive(b"N.png", lambda data: data[:30] + b"?" + data[31:]),
+            "N.png is damaged in the archive",
+        ),
     ],
-    ids=["a version of the future", "cut in front", "no name"],
+    ids=["a version of the future", "cut in front", "cut behind", "another name inside"],
 )
-def test_odd_archives_cost_a_sentence(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "a.zip").write_bytes(data)
+def test_odd_archives_cost_a_sentence(tmp_path: Path, data: bytes, why: str) -> None:
+    """The archive is refused, or the entry is left out with a reason; no file comes of it."""
+    got, said = _unpacked(tmp_path, data)
+    assert got == []
+    assert len(said) == 1
+    assert why in said[0]
+    assert not any(path.is_file() for path in (tmp_path / "out").rglob("*"))
+
+
+def test_a_hidden_file_of_the_root_is_passed_over(tmp_path: Path) -> None:
+    assert _unpacked(tmp_path, _archive(b"/.png", lambda data: data)) == ([], [])
+    assert [*tmp_path.iterdir()] == [tmp_path / "a.zip"]
+
+
+def _unpacked(folder: Path, data: bytes) -> tuple[list[str], list[str]]:
+    """The names that came out of an archive, and what was said of all else."""
+    (folder / "a.zip").write_bytes(data)
     said: list[str] = []
+    got: list[str] = []
     try:
-        list(unpack(tmp_path / "a.zip", tmp_path / "out", lambda name, why: said.append(why)))
+        for one in unpack(
+            folder / "a.zip", folder / "out", lambda name, why: said.append(f"{name}: {why}")
+        ):
+            got.append(one.name)
     except DatasetError as error:
         said.append(str(error))
-    assert said or not any((tmp_path / "out").rglob("*.png")) or data.startswith(b"PK")
+    return got, said
 
 
 def test_an_entry_without_a_name_is_passed_over(tmp_path: Path) -> None:
@@ -114,8 +140,9 @@ def test_an_entry_without_a_name_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_home_of_nobody_is_a_folder_that_is_not_there(tmp_path: Path) -> None:
     yaml = tmp_path / "extra_model_paths.yaml"
-    yaml.write_text("a:\n  base_path: ~nobody-at-all\n  checkpoints: models\n", encoding="utf-8")
-    assert list(_extra_model_paths(yaml)) == []
+    for home in ("~nobody-at-all", "~\0"):
+        yaml.write_text(f"a:\n  base_path: {home}\n  checkpoints: models\n", encoding="utf-8")
+        assert list(_extra_model_paths(yaml)) == []
     with pytest.raises(WorkspaceError, match="There is no folder"):
         add_folder(Workspace.open(tmp_path / "w"), Path("~nobody-at-all/x"))
 
@@ -146,6 +173,24 @@ def test_events_of_no_time_or_kind_are_left_out(tmp_path: Path) -> None:
     assert read_events(path)[0] == []
     path.write_text('{"type": [], "time": 1, "data": {}}\n', encoding="utf-8")
     assert read_events(path)[0] == []
+
+
+@pytest.mark.parametrize("offset", [-1, -(10**400), 10**400])
+def test_places_in_a_file_that_are_none_are_its_ends(tmp_path: Path, offset: int) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"type": "note", "time": 1, "data": {}}\n', encoding="utf-8")
+    assert len(read_head(path, offset)) == len(read_tail(path, offset)) == (offset < 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"files": {"a": ["00"]}}, {"axes": [{"kind": "Seed", "values": [], "fixed": False}] * 3}],
+    ids=["a file without a hash", "axes without values"],
+)
+def test_plans_of_grids_with_holes_are_none(tmp_path: Path, change: dict[str, object]) -> None:
+    (tmp_path / "xyz.json").write_text(json.dumps({**XYZ_PLAN, **change}), encoding="utf-8")
+    with pytest.raises(GridError, match="is not a grid"):
+        open_board(tmp_path)
 
 
 def test_names_of_thousands_of_digits_have_an_order() -> None:
