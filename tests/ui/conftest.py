@@ -15,12 +15,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lorabake.core.addresses import LOCAL_VARIABLE
 from lorabake.core.vocabulary.fetch import SITE_VARIABLE
+
+if TYPE_CHECKING:  # playwright need not be there for the tests without a browser
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 120.0  # seconds; generous, because other work on the machine must not fail a test
@@ -124,6 +127,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_page(folder) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """One browser for the tests of a module."""
+    from tests.ui.browsing import chromium
+
+    with chromium(chromium_path) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

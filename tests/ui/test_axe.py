@@ -22,7 +22,7 @@ from lorabake.core.lock import FileLock  # noqa: E402
 from lorabake.core.queue import Queue  # noqa: E402
 from lorabake.core.workspace import Workspace  # noqa: E402
 from lorabake.ui.shell import SECTIONS  # noqa: E402
-from tests.ui.browsing import chromium, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import Page, running_page  # noqa: E402
 from tests.ui.evening import make_evening  # noqa: E402
 from tests.ui.screenshots import READY  # noqa: E402
@@ -32,12 +32,6 @@ pytestmark = pytest.mark.browser
 # Rules whose answer depends on the theme; all others are asked once.
 COLOURS = ["color-contrast", "link-in-text-block"]
 SERIOUS = ("serious", "critical")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from lorabake.grid.job import PLAN, GridPlan, Row  # noqa: E402
 from lorabake.ui import again, grab_do  # noqa: E402
 from lorabake.ui.answers import BUG  # noqa: E402
 from lorabake.ui.place import open_place  # noqa: E402
-from tests.ui.browsing import chromium, make_project, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import make_project, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import running_page  # noqa: E402
 
 PROMPT = "masterpiece, 1girl, (ohwx:1.1), smile"
@@ -212,12 +212,6 @@ def test_whatever_is_sent_costs_a_sentence(project: Project, data: dict[str, Any
 
 
 # --- in the browser ------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 @pytest.mark.browser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,10 @@ from playwright.sync_api import Browser, expect
 from lorabake.core.workspace import Workspace
 from lorabake.recipe.presets import compose
 from lorabake.ui.chosen import read_chosen, write_chosen
-from tests.ui.browsing import chromium, make_project, open_section, visit, watched
+from tests.ui.browsing import make_project, open_section, visit, watched
 from tests.ui.conftest import running_page
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def test_numbers_advice_rates_and_captions(browser: Browser, tmp_path: Path) -> None:

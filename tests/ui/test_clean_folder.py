@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from playwright.sync_api import Page as Tab  # noqa: E402
 from lorabake.core.workspace import Project, Workspace  # noqa: E402
 from tests.collect.board import Entry  # noqa: E402
 from tests.enhance.models import drawing, save_pth, tiny_esrgan  # noqa: E402
-from tests.ui.browsing import BAKE, chromium, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import BAKE, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import running_page  # noqa: E402
 from tests.ui.grabbing import drawn_boards, environment  # noqa: E402
 
@@ -34,12 +33,6 @@ pytestmark = pytest.mark.browser
 TAGS = ("solo", "long_hair")
 RECOMPRESSED, MIRRORED = 7, 8  # posts that were planted: of 2 and of 3
 SMALL = 6
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def encoded(picture: Image.Image, form: str = "PNG", **options: int) -> bytes:

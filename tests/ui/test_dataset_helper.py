@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,11 @@ from playwright.sync_api import Page as Tab  # noqa: E402
 from lorabake.core.files import sha256_of  # noqa: E402
 from lorabake.core.workspace import Project, Workspace  # noqa: E402
 from lorabake.practice import SAMPLE_DIR  # noqa: E402
-from tests.ui.browsing import BAKE, chromium, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import BAKE, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import running_page  # noqa: E402
 from tests.ui.inspecting import add_box, chips, read, until  # noqa: E402
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def bare_sample(root: Path) -> Project:

@@ -21,7 +21,7 @@ from playwright.sync_api import (  # noqa: E402  (after the reason to skip)
 from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.core.workspace import Project  # noqa: E402
-from tests.ui.browsing import chromium, make_project, watched  # noqa: E402
+from tests.ui.browsing import make_project, watched  # noqa: E402
 from tests.ui.conftest import Page  # noqa: E402
 from tests.ui.inspecting import (  # noqa: E402
     expect_chips,
@@ -43,12 +43,6 @@ LOADED = """() => {
   });
   return images.length >= 8 && images.every((image) => image.complete && image.naturalWidth > 0);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

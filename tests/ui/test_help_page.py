@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,13 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 
 from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
 
-from tests.ui.browsing import chromium, make_project, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import make_project, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import running_page  # noqa: E402
 from tests.ui.inspecting import add_box  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
 PROGRAM = Path(__file__).with_name("shared_page.py")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def test_a_friend_helps(browser: Browser, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.core.workspace import Project, Workspace  # noqa: E402
 from tests.enhance.models import drawing, save_pth, tiny_esrgan  # noqa: E402
-from tests.ui.browsing import BAKE, chromium, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import BAKE, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import Page  # noqa: E402
 
 pytestmark = pytest.mark.browser
@@ -27,12 +26,6 @@ pytestmark = pytest.mark.browser
 EVIL = "<img src=x onerror=window.hacked=1>"  # a name like any other
 PIXEL = """node => { const [x, y] = [node.width - 5, node.height - 5];
 return [...node.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3); }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
 
 from lorabake.core.workspace import Workspace  # noqa: E402
-from tests.ui.browsing import chromium, make_project, watched  # noqa: E402
+from tests.ui.browsing import make_project, watched  # noqa: E402
 from tests.ui.conftest import Page, start_page  # noqa: E402
 from tests.ui.inspecting import (  # noqa: E402
     add_box,
@@ -31,12 +30,6 @@ from tests.ui.inspecting import (  # noqa: E402
 )
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

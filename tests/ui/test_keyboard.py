@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +13,7 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason to skip)
 from playwright.sync_api import Page as Tab  # noqa: E402
 
-from tests.ui.browsing import chromium, make_project, open_section, watched  # noqa: E402
+from tests.ui.browsing import make_project, open_section, watched  # noqa: E402
 from tests.ui.conftest import Page  # noqa: E402
 from tests.ui.inspecting import (  # noqa: E402
     add_box,
@@ -26,12 +25,6 @@ from tests.ui.inspecting import (  # noqa: E402
 )
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +19,11 @@ from lorabake.core.workspace import Workspace  # noqa: E402
 from lorabake.practice import SAMPLE_DIR  # noqa: E402
 from lorabake.recipe.presets import compose  # noqa: E402
 from lorabake.ui.chosen import read_chosen, write_chosen  # noqa: E402
-from tests.ui.browsing import BAKE, chromium, make_project, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import BAKE, make_project, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import running_page  # noqa: E402
 from tests.ui.test_exchanging import LETS, SECRET  # noqa: E402
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def test_settings_of_another_trainer_are_looked_at_and_used(

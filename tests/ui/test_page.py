@@ -21,17 +21,11 @@ from playwright.sync_api import Browser, expect  # noqa: E402
 from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.core.workspace import Workspace  # noqa: E402
-from tests.ui.browsing import BAKE, chromium, make_project, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import BAKE, make_project, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import Page, running_page  # noqa: E402
 from tests.ui.deciding import as_diffusers_takes_it, measure, use, vote  # noqa: E402
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def test_from_the_sample_project_to_a_file_for_the_web_ui(browser: Browser, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,10 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 from playwright.sync_api import Browser, BrowserContext, Locator, expect  # noqa: E402  (after the reason to skip)
 from playwright.sync_api import Page as Tab  # noqa: E402
 
-from tests.ui.browsing import chromium, make_project, open_section, visit, watched  # noqa: E402
+from tests.ui.browsing import make_project, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import Page, start_page  # noqa: E402
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def opened(context: BrowserContext, page: Page, name: str) -> Tab:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from playwright.sync_api import Browser, expect  # noqa: E402  (after the reason
 
 from lorabake.captions.editing import history_of  # noqa: E402
 from lorabake.core.workspace import Workspace  # noqa: E402
-from tests.ui.browsing import chromium, make_project, watched  # noqa: E402
+from tests.ui.browsing import make_project, watched  # noqa: E402
 from tests.ui.conftest import Page, start_page  # noqa: E402
 from tests.ui.inspecting import (  # noqa: E402
     chip,
@@ -28,12 +27,6 @@ from tests.ui.inspecting import (  # noqa: E402
 )
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
