@@ -14,6 +14,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.order import long_files_first
+
 # Before anything imports gradio, huggingface_hub or torch: they read these once.
 for _name in [name for name in os.environ if name.startswith(("GRADIO_", "LORABAKE_CACHE"))]:
     del os.environ[_name]
@@ -86,6 +88,11 @@ def pytest_configure() -> None:
     socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
     socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = _guarded_getaddrinfo
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes
+        long_files_first(items)
 
 
 @pytest.fixture(autouse=True)
