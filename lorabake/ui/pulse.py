@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +16,7 @@ from lorabake.ui.bakes import doing, newest_first, readiness
 from lorabake.ui.device import device_label
 from lorabake.ui.drawer import oven_news
 from lorabake.ui.place import Shelf, place
+from lorabake.ui.roles import Right, who
 from lorabake.ui.tour import tour
 from lorabake.ui.words import plural, running_text
 
@@ -47,7 +48,7 @@ def pulse(name: str, sections: Sequence[ModuleType]) -> dict[str, Any]:
     newest = newest_first(place().project(name).runs())[:1] if known else []
     return {
         "device": device_label(),
-        "next": asdict(next_step(place().project(name) if known else None, queue)),
+        "next": asdict(offered(next_step(place().project(name) if known else None, queue))),
         "version": place().dataset_version(name) if known else 0,
         "titles": {section.ID: title_state(section, name) if known else "" for section in sections},
         "files": [f"{run.name}: {len(run.checkpoints())}" for run in newest],
@@ -64,6 +65,16 @@ def title_state(section: ModuleType, name: str) -> str:
         return str(section.state(name))
     except LorabakeError as error:
         return str(error)
+
+
+_PRESSED: dict[str, Right] = {"lb-bake": "start", "lb-open-sample": "upload"}
+
+
+def offered(step: Step) -> Step:
+    """The same without its button for whoever may not press it."""
+    if step.press and not who().may_ask(_PRESSED[step.press]):
+        return replace(step, button="", press="")
+    return step
 
 
 def next_step(project: Project | None, queue: Sequence[JobView]) -> Step:

@@ -85,7 +85,9 @@ def build_page() -> Any:
             part("header", calls=drawer.CALLS, scripts=("jobs", "drawer"))
         if limits().visitors is not None:
             part("demo", calls=demo.CALLS, elem_id="lb-demo")
-        friends = part("helping", "", calls=helping.CALLS, elem_id="lb-helping")
+        friends = part(
+            "helping", "", calls=helping.CALLS, scripts=("closed",), elem_id="lb-helping"
+        )
         heartbeat = part("next", "", calls=(lb_pulse,), scripts=("tour",), elem_id="lb-next")
         desk = Desk(switcher, signal("dataset"), signal("runs"))
         for section in SECTIONS:

@@ -17,18 +17,20 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from lorabake.core.workspace import Workspace
-from lorabake.ui import deeds, proposals
+from lorabake.ui import deeds, parts, proposals
 from lorabake.ui.answers import answered
 from lorabake.ui.endpoints import events, events_of, functions_of
 from lorabake.ui.guard import Guard, Refused, Scope
 from lorabake.ui.parts import part
 from lorabake.ui.place import open_place
+from lorabake.ui.pulse import Step, offered
 from lorabake.ui.roles import NOBODY, OWNER, RIGHTS, ROLES, Person, needs, present, right_of, who
 from lorabake.ui.routes import routes
 
 HOST = "127.0.0.1:7860"
 ASKING = {role: Person(role, "Mika", f"{role}-1") for role in ROLES if role != "owner"}
 ASKING["owner"] = OWNER
+PARTS = Path(parts.__file__).parent
 # With nothing in the question, each of these answers with a sentence or does nothing.
 NOTHING: dict[str, Any] = {}
 
@@ -157,6 +159,51 @@ def test_why_a_button_cannot_be_pressed(page: Any, client: TestClient) -> None:
     assert {"lb_save", "lb_bake", "lb_stop"} <= set(may)
     (why,) = told(page, client, "visitor")
     assert why.startswith("This is not possible here")
+
+
+@pytest.mark.parametrize(
+    ("press", "who_may"),
+    [("lb-bake", {"owner", "helper", "visitor"}), ("lb-open-sample", {"owner", "visitor"})],
+)
+def test_the_next_step_has_a_button_for_who_may_press_it(press: str, who_may: set[str]) -> None:
+    step = Step("2 pictures.", "Bake 10 epochs", "baking", press)
+    for role, person in ASKING.items():
+        with present(person):
+            assert (offered(step) == step) is (role in who_may)
+            assert offered(step).text == step.text
+            assert bool(offered(step).button) is (role in who_may)
+
+
+# Calls that no control on the page names as what it needs, by the reason.
+NOT_NAMED = {
+    "in sections that only the owner is shown": {
+        *("lb_grab_account", "lb_grab_found", "lb_grab_own", "lb_grab_page", "lb_grab_pause"),
+        *("lb_grab_resume", "lb_grab_search", "lb_grab_set", "lb_grab_start", "lb_grab_stop"),
+        *("lb_grab_undo", "lb_grab_update", "lb_import", "lb_key", "lb_download_forget"),
+    },
+    "in the panel of the owner's link": {
+        *("lb_link", "lb_link_code", "lb_link_end", "lb_link_out", "lb_link_start"),
+        *("lb_proposal", "lb_helped_undo"),
+    },
+    "inside of, or only after, what is closed by another one": {
+        *("lb_concept_choose", "lb_concept_forget", "lb_concept_take", "lb_curate_erasers"),
+        *("lb_duel_undo", "lb_friend_out", "lb_hand_over", "lb_handover_folder"),
+        *("lb_handover_state", "lb_handover_undo", "lb_handover_upload", "lb_handover_words"),
+        *("lb_improve_close_stop", "lb_leave", "lb_looked_into", "lb_lora_files"),
+        *("lb_concept_settings_back", "lb_concept_unbalance", "lb_process_restore"),
+        *("lb_restore_list",),
+    },
+}
+
+
+def test_controls_name_what_they_need(page: Any) -> None:
+    """Whatever a script can change by a control that guests are shown is closed by `closed.js`."""
+    rights = {name: right_of(function) for (_, name), function in functions_of(page).items()}
+    scripts = "".join(path.read_text(encoding="utf-8") for path in PARTS.glob("*.js"))
+    named = set(re.findall(r'"(lb_[a-z_]+)"', scripts))
+    assert named <= set(rights), "a name that nothing has"
+    changing = {name for name, right in rights.items() if right != "look"}
+    assert changing - named == set().union(*NOT_NAMED.values())
 
 
 def _counting(came: list[str], name: str, real: Any) -> Any:

@@ -6,7 +6,7 @@ function makeAdvice({ take }) {
   let key = "";
 
   function row(remark) {
-    const button = remark.fix && h("button.lb-button", { type: "button", text: spoken(remark.fix), onclick: async () => { button.disabled = true; try { await take(remark); } finally { button.disabled = false; } } });
+    const button = remark.fix && h("button.lb-button", { "data-needs": "lb_take", type: "button", text: spoken(remark.fix), onclick: async () => { button.disabled = true; try { await take(remark); } finally { button.disabled = false; } } });
     return h("li", {}, h("div.lb-advice-text", {}, h("p", { text: spoken(remark.text) }),
       remark.why && h("details", {}, h("summary", { text: t`Why` }), h("p.lb-muted", { text: spoken(remark.why) }))), button);
   }

@@ -9,7 +9,7 @@ function makeAgain({ server, where, picture, label, onUntick, onAdded }) {
   const typed = new Map(); // name → caption as a person wrote it
   const review = makeReview({ checklist: () => about?.checklist || [], onChange: () => { draw(); later(0); } });
 
-  const title = h("h3.lb-heading"), begin = h("button.lb-button.lb-primary", { type: "button", id: "lb-again-open", onclick: open });
+  const title = h("h3.lb-heading"), begin = h("button.lb-button.lb-primary", { "data-needs": "lb_again", type: "button", id: "lb-again-open", onclick: open });
   const bar = h("div.lb-line.lb-again-bar", { hidden: true, role: "group", "aria-label": t`Ticked pictures` }, begin, h("span.lb-grow"), untick());
 
   function untick() { return h("button.lb-quiet", { type: "button", text: t`Untick all`, onclick: () => onUntick([...ticked]) }); }
@@ -34,7 +34,7 @@ function makeAgain({ server, where, picture, label, onUntick, onAdded }) {
       field(t`At most (% of an epoch)`, limit, t`Generated pictures in the whole data set. 30 is our number; the guide has none.`)),
     folders, share, h("div.lb-line", {}, add, h("button.lb-quiet", { type: "button", text: t`Not now`, onclick: close }), untick(), why));
   const said = h("div", { "aria-live": "polite" });
-  const root = h("div.lb-again", {}, panel, said, review.root);
+  const root = h("div.lb-again", { "data-needs": "lb_again" }, panel, said, review.root);
 
   const fresh = () => (about?.cells || []).filter((cell) => !cell.here && ticked.includes(cell.name));
   const passing = () => fresh().filter((cell) => review.passed(cell.name));

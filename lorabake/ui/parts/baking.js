@@ -1,13 +1,13 @@
 // Start, progress, plot, log, queue. All of it is read from disk, so a reload changes nothing.
 let project = "", view = null, picked = "", curveOf = "", named = false, working = false;
 
-const name = h("input.lb-input", { type: "text", maxlength: "100", "aria-label": t`Name`, oninput: () => { named = true; } });
-const bake = h("button.lb-button.lb-primary", { type: "button", id: "lb-bake", text: t`Bake`, disabled: true, onclick: start });
+const name = h("input.lb-input", { "data-needs": "lb_bake", type: "text", maxlength: "100", "aria-label": t`Name`, oninput: () => { named = true; } });
+const bake = h("button.lb-button.lb-primary", { "data-needs": "lb_bake", type: "button", id: "lb-bake", text: t`Bake`, disabled: true, onclick: start });
 const blocked = h("p.lb-blocked", { hidden: true });
 const said = h("div", { "aria-live": "polite" });
 const chooser = h("select.lb-select", { "aria-label": t`Run`, onchange: () => { picked = chooser.value; again(); } });
-const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop after this step`, onclick: () => act(server.lb_stop, view.run.place) });
-const resume = h("button.lb-button", { type: "button", text: t`Resume`, onclick: () => act(server.lb_resume, view.run.place) });
+const stop = h("button.lb-button.lb-danger", { "data-needs": "lb_stop", type: "button", text: t`Stop after this step`, onclick: () => act(server.lb_stop, view.run.place) });
+const resume = h("button.lb-button", { "data-needs": "lb_resume", type: "button", text: t`Resume`, onclick: () => act(server.lb_resume, view.run.place) });
 const taste = h("button.lb-button", { type: "button", text: t`See which epoch works best`, onclick: () => go("ready", { focus: true }) });
 const line = h("p.lb-progress-line");
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress of the bake`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));

@@ -18,7 +18,7 @@ function makeCalculator({ sums, use }) {
   const words = h("div.lb-table-words");
   const notes = h("ul.lb-changes.lb-muted");
   const chart = makeSumChart();
-  const will = h("p.lb-pieces"), apply = h("button.lb-button.lb-primary", { type: "button", text: t`Use these numbers`, onclick: take });
+  const will = h("p.lb-pieces"), apply = h("button.lb-button.lb-primary", { "data-needs": "lb_use_numbers", type: "button", text: t`Use these numbers`, onclick: take });
   const leave = h("button.lb-button", { type: "button", text: t`Back to what is set`, onclick: () => clear() });
   const bar = h("div.lb-what-if", { hidden: true, role: "region", "aria-label": t`What if` }, h("div.lb-what-if-text", {}, h("b", { text: t`Only tried so far. ` }), h("span", { text: t`Using it changes:` }), will), leave, apply);
   const root = h("div.lb-calculator", { hidden: true }, h("h3.lb-heading", { text: t`Repeats and epochs` }),

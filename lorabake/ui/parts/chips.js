@@ -69,7 +69,7 @@ function makeChips({ onChange, onLook = () => {}, completion = null }) {
     const node = h(`span.lb-tag.lb-tag-${kind}`, { role: "listitem" },
       h("button.lb-tag-name", { type: "button", tabindex: index === at ? "0" : "-1", title: twice ? t`${says}; this tag is here twice` : says, "aria-label": `${tag}, ${says}${twice ? t`, twice` : ""}` },
         mark && h("i", { "aria-hidden": "true", text: mark }), h("span", { text: tag })),
-      h("button.lb-tag-x", { type: "button", tabindex: "-1", "aria-label": t`Delete ${tag}`, title: t`Delete (Del)`, text: "×", onclick: () => remove(index) }));
+      h("button.lb-tag-x", { "data-needs": "lb_save", type: "button", tabindex: "-1", "aria-label": t`Delete ${tag}`, title: t`Delete (Del)`, text: "×", onclick: () => remove(index) }));
     node.dataset.index = String(index);
     node.classList.toggle("lb-unknown", !category);
     node.classList.toggle("lb-twice", twice);

@@ -1,8 +1,8 @@
 // Preset and overlays with what they change; settings from files and into files (exchange.js).
 let project = "", view = null;
 
-const preset = h("select.lb-select", { id: "lb-preset", "aria-label": t`Preset`, onchange: () => act(server.lb_preset, { preset: preset.value }) });
-const back = h("button.lb-button", { type: "button", text: t`Back to the preset's values`, title: t`Drops your changes; model and overlays stay`, onclick: () => act(server.lb_preset, { preset: view.preset }) });
+const preset = h("select.lb-select", { "data-needs": "lb_preset", id: "lb-preset", "aria-label": t`Preset`, onchange: () => act(server.lb_preset, { preset: preset.value }) });
+const back = h("button.lb-button", { "data-needs": "lb_preset", type: "button", text: t`Back to the preset's values`, title: t`Drops your changes; model and overlays stay`, onclick: () => act(server.lb_preset, { preset: view.preset }) });
 const about = h("p.lb-muted");
 const said = h("div", { "aria-live": "polite" });
 const overlays = h("div.lb-overlays");
@@ -27,14 +27,14 @@ async function act(call, data) {
 
 /** Something large was changed: say what, and offer the way back. */
 function done(text) {
-  const undo = h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => act(server.lb_undo, {}) });
+  const undo = h("button.lb-quiet", { "data-needs": "lb_undo", type: "button", text: t`Undo`, onclick: () => act(server.lb_undo, {}) });
   replace(said, remark("ok", text, { extra: [undo] }));
   tell("oven", { by: "choice" });
   tell("nudge");
 }
 
 function overlay(item) {
-  const box = h("input", { type: "checkbox", id: `lb-overlay-${item.name}`, checked: item.on, onchange: () => act(server.lb_overlay, { overlay: item.name, on: box.checked }) });
+  const box = h("input", { "data-needs": "lb_overlay", type: "checkbox", id: `lb-overlay-${item.name}`, checked: item.on, onchange: () => act(server.lb_overlay, { overlay: item.name, on: box.checked }) });
   return h(`div.lb-overlay${item.on ? ".lb-on" : ""}`, {},
     h("label", {}, box, h("b", { text: spoken(item.title) })),
     h("p.lb-muted", { text: spoken(item.description) }),

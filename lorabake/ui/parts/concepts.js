@@ -18,13 +18,14 @@ const wrong = h("p.lb-error.lb-filter-wrong", { id: "lb-con-wrong", hidden: true
 const large = h("input.lb-range.lb-thumb-size", { type: "range", min: "88", max: "256", step: "8", value: String(recall("concepts-thumbs", 112)), "aria-label": t`Size of the small pictures`, title: t`Size of the small pictures`, oninput: () => { remember("concepts-thumbs", Number(large.value)); makeGallery(); } });
 const past = makePast({
   server: { lb_undo: (data) => server.lb_concept_undo(data), lb_redo: (data) => server.lb_concept_redo(data), lb_history: (data) => server.lb_history(data) },
+  needs: ["lb_concept_undo", "lb_concept_redo"],
   project: () => project, before: async () => {}, inTurn, after: async () => { await readAll(); told(); },
 });
 const { tellNews } = past;
 const count = h("span.lb-muted.lb-editor-count", { role: "status" });
 const pick = h("button.lb-quiet", { type: "button", text: t`Select`, "aria-pressed": "false", title: t`A tap or click adds a picture to the selection, as Ctrl and a click do`, onclick: () => { picking = !picking; drawCount(); } });
 const every = h("button.lb-quiet", { type: "button", text: t`Select all`, onclick: () => selection.all() });
-const target = h("select.lb-select.lb-con-target", { hidden: true, "aria-label": t`Move the selected pictures to`, onchange: () => { const to = target.value; target.value = "-"; if (to !== "-") send(to); } });
+const target = h("select.lb-select.lb-con-target", { "data-needs": "lb_concept_assign", hidden: true, "aria-label": t`Move the selected pictures to`, onchange: () => { const to = target.value; target.value = "-"; if (to !== "-") send(to); } });
 const none = h("button.lb-quiet", { type: "button", text: t`None`, "aria-label": t`Select none`, hidden: true, onclick: unselect });
 
 // --- the panel ---------------------------------------------------------------------------------

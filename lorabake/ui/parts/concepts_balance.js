@@ -16,7 +16,7 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
   const result = h("p.lb-con-result", { role: "status" });
   const epochs = h("div.lb-con-epochs");
   const aside = h("div.lb-con-aside");
-  const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-con-balance", text: t`Balance`, disabled: true, onclick: apply });
+  const button = h("button.lb-button.lb-primary", { "data-needs": "lb_concept_apply", type: "button", id: "lb-con-balance", text: t`Balance`, disabled: true, onclick: apply });
   const back = h("button.lb-quiet", { type: "button", text: t`Back to the proposal`, onclick: () => { keep.clear(); drop.clear(); read(); } });
   const note = h("p.lb-muted");
   const looking = h("p.lb-muted", { role: "status", hidden: true, text: t`Looking closer for blurred pictures and near-twins; other pictures may be proposed in a moment.` });
@@ -59,7 +59,7 @@ function makeBalance({ server, project, pictures, onDone, onSettings }) {
     const seen = concepts.filter((one) => one.images).map((one) => one.seen), low = Math.min(...seen), high = Math.max(...seen);
     say(result, concepts.length < 2 ? t`With one folder there is nothing to balance. “Preparing the oven” says which repeats and epochs the guide's table has for it.` : low === high ? t`Every folder is seen ${low} times an epoch.` : t`Folders are seen ${low} to ${high} times an epoch: ${(100 * view.spread).toFixed(view.spread < 0.1 ? 1 : 0)} % apart.`);
     replace(epochs, h("h4", { text: t`Epochs, by the guide's tables` }), ...view.epochs.map((one) => h(`div.lb-con-family${one.mine ? ".lb-on" : ""}`, {}, h("span", { text: spoken(one.label) }), h("b", { text: plural(one.epochs, "epoch") }), h("small.lb-muted", { text: t`nearest row: ${one.row}` }),
-      one.mine && (one.epochs === view.now ? h("small.lb-muted", { text: t`as in your settings` }) : h("button.lb-button", { type: "button", text: t`Bake ${plural(one.epochs, "epoch")} instead of ${view.now}`, onclick: () => setEpochs(one.epochs) })))));
+      one.mine && (one.epochs === view.now ? h("small.lb-muted", { text: t`as in your settings` }) : h("button.lb-button", { "data-needs": "lb_concept_epochs", type: "button", text: t`Bake ${plural(one.epochs, "epoch")} instead of ${view.now}`, onclick: () => setEpochs(one.epochs) })))));
     looking.hidden = !view.looking || !lost;
     drawAside();
     const deeds = [lost && t`set ${plural(lost, "picture")} aside`, view.changing && t`change the repeats of ${plural(view.changing, "folder")}`].filter(Boolean).join(t` and `);

@@ -9,8 +9,8 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
   const DRAGGED = "text/x-lorabake-pictures";
   let movers = [], namers = [], picked = 0, here = "*", renaming = "";
   const list = h("ul.lb-con-cards");
-  const fresh = h("input.lb-input", { type: "text", maxlength: "120", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: t`trigger, such as zetadef`, "aria-label": t`Trigger of a new folder` });
-  const make = h("button.lb-button", { type: "submit" });
+  const fresh = h("input.lb-input", { "data-needs": "lb_concept_folder", type: "text", maxlength: "120", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: t`trigger, such as zetadef`, "aria-label": t`Trigger of a new folder` });
+  const make = h("button.lb-button", { "data-needs": "lb_concept_folder", type: "submit" });
   const form = h("form.lb-con-new", { onsubmit: async (event) => { event.preventDefault(); if (!fresh.value.trim()) { fresh.focus(); return; } if (await onNew(fresh.value.trim())) fresh.value = ""; } }, fresh, make);
   const root = h("div.lb-con-folders", {}, list, form);
 
@@ -27,15 +27,15 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
     return button;
   }
   function mover(folder, title) {
-    const button = h("button.lb-button.lb-con-move", { type: "button", "aria-label": "", onclick: () => onMove(folder) });
+    const button = h("button.lb-button.lb-con-move", { "data-needs": "lb_concept_assign", type: "button", "aria-label": "", onclick: () => onMove(folder) });
     movers.push([button, folder, title]);
     return button;
   }
   function card(one, at, total) {
     const seen = one.images * one.repeats, looks = t`${one.images} × ${one.repeats} = ${seen.toLocaleString("en")} seen per epoch; the folder is called ${one.folder}`;
-    const repeats = h("input.lb-input.lb-number", { type: "number", min: "1", max: "1000", value: String(one.repeats), "aria-label": t`Repeats of ${one.trigger}`, onchange: () => onRepeats(one.folder, Number(repeats.value)) });
+    const repeats = h("input.lb-input.lb-number", { "data-needs": "lb_concept_repeats", type: "number", min: "1", max: "1000", value: String(one.repeats), "aria-label": t`Repeats of ${one.trigger}`, onchange: () => onRepeats(one.folder, Number(repeats.value)) });
     const share = one.reg ? "regularisation" : t`${Math.round((100 * seen) / (total || 1))} % of T`;
-    const rename = h("button.lb-quiet", { type: "button", text: t`Rename`, "aria-label": t`Rename ${one.trigger}`, onclick: () => { renaming = one.folder; swap(); } });
+    const rename = h("button.lb-quiet", { "data-needs": "lb_concept_rename", type: "button", text: t`Rename`, "aria-label": t`Rename ${one.trigger}`, onclick: () => { renaming = one.folder; swap(); } });
     const name = h("input.lb-input", { type: "text", value: one.trigger, maxlength: "120", spellcheck: "false", "aria-label": t`New trigger of ${one.trigger}` });
     const editing = h("form.lb-con-rename", { hidden: true, onsubmit: async (event) => { event.preventDefault(); if (name.value.trim() === one.trigger || await onRename(one.folder, name.value.trim())) { renaming = ""; swap(); } } },
       name, h("button.lb-button", { text: t`Rename` }), h("button.lb-quiet", { type: "button", text: t`Leave it`, onclick: () => { renaming = ""; swap(); } }));
@@ -48,7 +48,7 @@ function makeCards({ onShow, onMove, onRename, onRepeats, onRemove, onNew }) {
     }
     const node = h("li.lb-con-card", { "data-folder": one.folder }, head(one.folder, at < 9 ? String(at + 1) : "", one.trigger, one.images),
       h("div.lb-line.lb-con-often", {}, repeats, h("span.lb-muted", { text: t`repeats · ${share}`, title: looks }), rename),
-      h("div.lb-line", {}, mover(one.folder, one.trigger), !one.images && h("button.lb-quiet", { type: "button", text: t`Remove`, "aria-label": t`Remove the empty folder ${one.trigger}`, onclick: () => onRemove(one.folder) })), editing);
+      h("div.lb-line", {}, mover(one.folder, one.trigger), !one.images && h("button.lb-quiet", { "data-needs": "lb_concept_remove", type: "button", text: t`Remove`, "aria-label": t`Remove the empty folder ${one.trigger}`, onclick: () => onRemove(one.folder) })), editing);
     droppable(node, one.folder);
     node.rename = () => { renaming = one.folder; swap(); };
     return node;

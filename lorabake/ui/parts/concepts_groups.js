@@ -11,7 +11,7 @@ function makeGroups({ server, project, of, onTaken }) {
   const all = h("button.lb-button.lb-primary", { type: "button", onclick: () => take(view.groups.map((one) => one.number)) });
   const away = h("button.lb-quiet", { type: "button", text: t`Put the suggestions away`, onclick: async () => { await ask(server.lb_concept_forget, { project: project() }).catch(() => {}); clear(); } });
   const found = h("section.lb-con-found", { hidden: true, "aria-label": t`Suggested groups` }, h("div.lb-line", {}, h("h4", { text: t`Suggested groups` }), h("span.lb-grow"), away), list, h("div.lb-line", {}, all));
-  const root = h("div.lb-con-suggest", {}, line, wrong, found);
+  const root = h("div.lb-con-suggest", { "data-needs": "lb_concept_suggest" }, line, wrong, found);
 
   async function begin() {
     replace(wrong);

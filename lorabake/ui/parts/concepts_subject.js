@@ -7,7 +7,7 @@ function makeSubject({ server, project, onDone, onSubject }) {
   const cards = h("div.lb-con-kinds", { role: "radiogroup", "aria-label": t`What are you training?` });
   const changes = h("div.lb-con-changes", { "aria-live": "polite" });
   const said = h("div", { "aria-live": "polite" });
-  const root = h("section.lb-con-subject", { "aria-label": t`What are you training?` }, cards, said, changes);
+  const root = h("section.lb-con-subject", { "data-needs": "lb_concept_train", "aria-label": t`What are you training?` }, cards, said, changes);
 
   function card(one) {
     const box = h("input", { type: "radio", name: "lb-con-kind", value: one.name, checked: one.name === chosen, onchange: () => choose(one.name) });

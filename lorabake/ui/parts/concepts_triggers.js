@@ -23,13 +23,13 @@ function makeTriggers({ server, project, onDone, onRename, onShow }) {
       subject === "style" && view.folders.length > 0 && remark("info", t`A style needs no trigger: without one, all the user needs to do is call the model.`),
       text && h("p.lb-muted", { text }),
       ...changing.map(folder),
-      changing.length > 0 && h("button.lb-button", { type: "button", id: "lb-con-write", text: t`Write the triggers into ${plural(view.changing, "caption")}`, onclick: () => act(server.lb_concept_write, {}, t`Triggers written into`) }));
+      changing.length > 0 && h("button.lb-button", { "data-needs": "lb_concept_write", type: "button", id: "lb-con-write", text: t`Write the triggers into ${plural(view.changing, "caption")}`, onclick: () => act(server.lb_concept_write, {}, t`Triggers written into`) }));
   }
   function deed(one) {
-    if (one.id === "bleed.lacking") return h("button.lb-quiet", { type: "button", text: t`Add to ${plural(one.count, "caption")}`, onclick: () => act(server.lb_concept_name, { folder: one.folder }, t`Tags added to`) });
+    if (one.id === "bleed.lacking") return h("button.lb-quiet", { "data-needs": "lb_concept_name", type: "button", text: t`Add to ${plural(one.count, "caption")}`, onclick: () => act(server.lb_concept_name, { folder: one.folder }, t`Tags added to`) });
     if (one.id === "bleed.alike") return h("button.lb-quiet", { type: "button", text: t`Show its pictures`, onclick: () => onShow(one.folder) });
     if (one.id === "bleed.untriggered") return null;
-    return h("button.lb-quiet", { type: "button", text: t`Rename the trigger`, onclick: () => onRename(one.folder) });
+    return h("button.lb-quiet", { "data-needs": "lb_concept_rename", type: "button", text: t`Rename the trigger`, onclick: () => onRename(one.folder) });
   }
   function drawBleeds(view) {
     const rest = view.bleeds.filter((one) => one.id !== "bleed.untriggered");

@@ -28,14 +28,14 @@ const limits = h("button.lb-button", { type: "button", text: t`Limits`, title: t
 const stage = makeStage();
 const cropper = makeCropper({ server, stage, onCut: (answer, sentence) => cutOut(answer, sentence), onBoxes: (id, number) => { const row = byId.get(id); if (row) { row.boxes = number; gallery.refresh(); flags.set(kinds, rows, { figures: false }); } past.read(); }, onWrong: (error) => tellNews("bad", error.message) });
 const eraser = makeEraser({ server, stage, onDone: (answer, sentence) => { mend(answer.id); changedPictures(answer, sentence); }, onWrong: (error) => tellNews("bad", error.message) });
-const modes = h("div.lb-switch", { role: "group", "aria-label": t`What to do with the picture` }, ...[["look", t`Look`, "Esc"], ["cut", t`Cut`, "C"], ["erase", t`Paint over`, "E"]].map(([value, text, key]) => h("button.lb-quiet", { type: "button", text, title: `${text} (${key})`, "data-mode": value, onclick: () => setMode(value) })));
+const modes = h("div.lb-switch", { role: "group", "aria-label": t`What to do with the picture` }, ...[["look", t`Look`, "Esc"], ["cut", t`Cut`, "C"], ["erase", t`Paint over`, "E"]].map(([value, text, key]) => h("button.lb-quiet", { type: "button", text, title: `${text} (${key})`, "data-mode": value, "data-needs": { cut: "lb_curate_cut", erase: "lb_curate_erase" }[value], onclick: () => setMode(value) })));
 const name = h("b"), place = h("span.lb-muted");
 const about = makeAbout({ onFix: (next, begin) => setMode(next, begin) });
 const previous = h("button.lb-button", { type: "button", text: "←", "aria-label": t`Previous picture`, title: t`Previous (←)`, onclick: () => walk(-1) });
 const following = h("button.lb-button", { type: "button", text: "→", "aria-label": t`Next picture`, title: t`Next (→)`, onclick: () => walk(1) });
-const keepButton = h("button.lb-button.lb-keep", { type: "button", onclick: () => keep() });
-const binButton = h("button.lb-button.lb-danger", { type: "button", onclick: () => bin() });
-const starButton = h("button.lb-button.lb-star", { type: "button", onclick: () => star() });
+const keepButton = h("button.lb-button.lb-keep", { "data-needs": "lb_curate_deed", type: "button", onclick: () => keep() });
+const binButton = h("button.lb-button.lb-danger", { "data-needs": "lb_curate_deed", type: "button", onclick: () => bin() });
+const starButton = h("button.lb-button.lb-star", { "data-needs": "lb_curate_deed", type: "button", onclick: () => star() });
 const deeds = h("div.lb-line.lb-curate-deeds", {}, previous, keepButton, binButton, starButton, following);
 const several = h("p.lb-curate-several", { hidden: true });
 const one = h("div.lb-curate-one", {}, h("div.lb-line.lb-curate-head", {}, h("div.lb-name", {}, name, place), h("span.lb-grow"), modes), stage.element, deeds, past.news, several, about.element, cropper.panel, eraser.panel);

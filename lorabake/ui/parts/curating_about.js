@@ -6,7 +6,7 @@ function makeAbout({ onFix }) {
   };
   const facts = h("p.lb-muted.lb-curate-facts"), reasons = h("ul.lb-reasons"), tags = h("p.lb-curate-tags");
   const element = h("div.lb-curate-about", {}, facts, reasons, tags);
-  const quiet = (text, work) => h("button.lb-quiet", { type: "button", text, onclick: work });
+  const quiet = (text, work, needs) => h("button.lb-quiet", { "data-needs": needs, type: "button", text, onclick: work });
   const bytes = (n) => (n >= 2 ** 20 ? size(n / 2 ** 20) : `${Math.max(1, Math.round(n / 1024))} KB`);
 
   /** One sentence each: size, what the recipe makes of it, what was measured. */
@@ -24,7 +24,7 @@ function makeAbout({ onFix }) {
     const [text, mode, begin] = FIXES[kind] || [];
     const improve = (kind === "small" || kind === "blurred") && window.lorabake.section("enhancing");
     return h("li", {}, h("b", { text: spoken(title) }), h("span", { text: spoken(why) }),
-      text && quiet(text, () => onFix(mode, begin)), improve && quiet(t`Improve it`, () => go("enhancing")));
+      text && quiet(text, () => onFix(mode, begin), mode === "cut" ? "lb_curate_cut" : "lb_curate_erase"), improve && quiet(t`Improve it`, () => go("enhancing")));
   }
 
   return {

@@ -13,13 +13,13 @@ function makeCropper({ server, stage, onCut, onBoxes, onWrong }) {
   // --- what stands under the picture -----------------------------------------------------------
   const shape = h("select.lb-select", { "aria-label": t`Shape of the boxes`, onchange: () => { remember("curating-shape", shape.value); if (active >= 0) snapped(active); } });
   const pad = h("select.lb-select", { "aria-label": t`Whether a box may reach beyond the picture`, onchange: () => { if (active < 0) return; boxes[active] = within({ ...boxes[active], pad: pad.value }); changed(); } }, ...PADS.map(([value, text]) => h("option", { value, text })));
-  const takeSuggested = h("button.lb-button", { type: "button", hidden: true, onclick: () => take(suggested) });
-  const takeBars = h("button.lb-button", { type: "button", hidden: true, text: t`Cut the bars off`, title: t`One box without the flat bars`, onclick: () => take([bars]) });
+  const takeSuggested = h("button.lb-button", { "data-needs": "lb_curate_keep_boxes", type: "button", hidden: true, onclick: () => take(suggested) });
+  const takeBars = h("button.lb-button", { "data-needs": "lb_curate_keep_boxes", type: "button", hidden: true, text: t`Cut the bars off`, title: t`One box without the flat bars`, onclick: () => take([bars]) });
   const list = h("ol.lb-boxes");
   const hint = h("p.lb-muted.lb-curate-hint");
   const keep = h("input", { type: "checkbox", checked: recall("curating-keep", false), onchange: () => remember("curating-keep", keep.checked) });
   const single = h("input", { type: "checkbox", checked: true });
-  const go = h("button.lb-button.lb-primary", { type: "button", onclick: cut });
+  const go = h("button.lb-button.lb-primary", { "data-needs": "lb_curate_cut", type: "button", onclick: cut });
   const panel = h("div.lb-curate-tool", { hidden: true },
     h("div.lb-line", {}, h("label.lb-field", {}, h("span", { text: t`Shape` }), shape), h("label.lb-field", {}, h("span", { text: t`Beyond the picture?` }), pad), takeSuggested, takeBars),
     hint, list,

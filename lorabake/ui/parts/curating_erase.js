@@ -12,11 +12,11 @@ function makeEraser({ server, stage, onDone, onWrong }) {
   const method = h("select.lb-select", { "aria-label": t`How to paint over`, onchange: () => { remember("curating-method", method.value); changed(); } });
   const back = h("button.lb-button", { type: "button", text: t`Take the last mark back`, onclick: () => { marks.pop(); changed(); } });
   const clear = h("button.lb-quiet", { type: "button", text: t`No marks`, onclick: () => { marks = []; changed(); } });
-  const look = h("button.lb-button", { type: "button", text: t`Show the result`, onclick: () => compute() });
+  const look = h("button.lb-button", { "data-needs": "lb_curate_paint", type: "button", text: t`Show the result`, onclick: () => compute() });
   const divider = h("input.lb-range.lb-divider", { type: "range", min: "0", max: "100", value: "100", "aria-label": t`How much of the result is shown`, oninput: () => { if (result) stage.paint(result, { shown: divider.value / 100 }); } });
   const compare = h("label.lb-compare", { hidden: true }, h("span", { text: t`Before` }), divider, h("span", { text: t`After` }));
   const hint = h("p.lb-muted.lb-curate-hint", { role: "status" });
-  const apply = h("button.lb-button.lb-primary", { type: "button", text: t`Paint it over`, onclick: erase });
+  const apply = h("button.lb-button.lb-primary", { "data-needs": "lb_curate_erase", type: "button", text: t`Paint it over`, onclick: erase });
   const panel = h("div.lb-curate-tool", { hidden: true },
     h("div.lb-line.lb-end", {}, kind, brush, h("label.lb-field", {}, h("span", { text: t`How` }), method)),
     hint, compare,

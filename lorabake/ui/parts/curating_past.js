@@ -2,9 +2,9 @@
  * Undo and redo of the whole data set, and one line that says what was done.
  * before(): what must be saved first; inTurn(work): one thing at a time; after(): all is to be read anew.
  */
-function makePast({ server, project, before, inTurn, after }) {
-  const undo = h("button.lb-button", { type: "button", text: t`↶ Undo`, disabled: true, onclick: () => step("undo") });
-  const redo = h("button.lb-button", { type: "button", text: t`↷ Redo`, disabled: true, onclick: () => step("redo") });
+function makePast({ server, needs = ["lb_undo", "lb_redo"], project, before, inTurn, after }) {
+  const undo = h("button.lb-button", { "data-needs": needs[0], type: "button", text: t`↶ Undo`, disabled: true, onclick: () => step("undo") });
+  const redo = h("button.lb-button", { "data-needs": needs[1], type: "button", text: t`↷ Redo`, disabled: true, onclick: () => step("redo") });
   const buttons = h("span.lb-editor-steps", {}, undo, redo);
   const news = h("div.lb-curate-news", { "aria-live": "polite" });
 

@@ -61,7 +61,7 @@ function makeDrawer(server) {
       await ask(call, { place, ...more });
       const left = call === server.lb_stop && view.find((row) => row.place === place && row.state === "queued");
       replace(said, left && remark("ok", t`${spoken(left.title)} was taken out of the queue.`, { word: t`Done`, extra: [
-        h("button.lb-quiet", { type: "button", text: t`Put it back`, onclick: () => act(server.lb_resume, place) })] }));
+        h("button.lb-quiet", { "data-needs": "lb_resume", type: "button", text: t`Put it back`, onclick: () => act(server.lb_resume, place) })] }));
     } catch (error) { replace(said, remark("bad", error.message)); }
     again();
     tell("nudge");

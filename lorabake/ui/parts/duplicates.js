@@ -5,19 +5,19 @@ const keeps = new Set(), marks = new Map(); // what the person decided: pictures
 
 // --- what there is, and looking ------------------------------------------------------------------
 const what = h("b.lb-gen-what");
-const find = h("button.lb-button.lb-primary", { type: "button", id: "lb-dup-find", text: t`Find duplicates`, onclick: scan });
-const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop`, onclick: () => act(server.lb_dup_stop) });
+const find = h("button.lb-button.lb-primary", { "data-needs": "lb_dup_scan", type: "button", id: "lb-dup-find", text: t`Find duplicates`, onclick: scan });
+const stop = h("button.lb-button.lb-danger", { "data-needs": "lb_dup_stop", type: "button", text: t`Stop`, onclick: () => act(server.lb_dup_stop) });
 const line = h("span.lb-muted.lb-dup-line", { role: "status" });
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress of the scan`, "aria-valuemin": "0", "aria-valuemax": "100", hidden: true }, h("i"));
 const unreadable = h("div");
 const news = h("div", { "aria-live": "polite" });
 
 // --- how hard -------------------------------------------------------------------------------------
-const hardness = h("input.lb-range", { type: "range", min: "1", max: "100", step: "1", id: "lb-dup-hardness", "aria-label": t`Filter hardness`, oninput: () => moved(hardness.value), onchange: () => keep("hardness", Number(hardness.value)) });
-const hardnessNumber = h("input.lb-input.lb-number", { type: "number", min: "1", max: "100", step: "1", "aria-label": t`Filter hardness, as a number`, onchange: () => { const value = Math.min(100, Math.max(1, Math.round(Number(hardnessNumber.value)) || 95)); moved(value); keep("hardness", value); } });
-const folder = h("select.lb-select", { id: "lb-dup-folder", onchange: () => keep("prefer_folder", folder.value).then(regroup) });
+const hardness = h("input.lb-range", { "data-needs": "lb_dup_set", type: "range", min: "1", max: "100", step: "1", id: "lb-dup-hardness", "aria-label": t`Filter hardness`, oninput: () => moved(hardness.value), onchange: () => keep("hardness", Number(hardness.value)) });
+const hardnessNumber = h("input.lb-input.lb-number", { "data-needs": "lb_dup_set", type: "number", min: "1", max: "100", step: "1", "aria-label": t`Filter hardness, as a number`, onchange: () => { const value = Math.min(100, Math.max(1, Math.round(Number(hardnessNumber.value)) || 95)); moved(value); keep("hardness", value); } });
+const folder = h("select.lb-select", { "data-needs": "lb_dup_set", id: "lb-dup-folder", onchange: () => keep("prefer_folder", folder.value).then(regroup) });
 const folderField = h("label.lb-field", {}, h("span", { text: t`Keep from this folder first` }), folder);
-const merge = h("input", { type: "checkbox", id: "lb-dup-merge", onchange: () => keep("merge_tags", merge.checked) });
+const merge = h("input", { "data-needs": "lb_dup_set", type: "checkbox", id: "lb-dup-merge", onchange: () => keep("merge_tags", merge.checked) });
 const hard = h("div.lb-dup-hard", {},
   h("div.lb-dup-hardness", {},
     h("label.lb-label", { for: "lb-dup-hardness", text: t`Filter hardness` }),
@@ -29,10 +29,10 @@ const hard = h("div.lb-dup-hard", {},
 const KINDS = [["duplicates", t`Duplicates`], ["variants", t`Variants`]];
 const tabs = h("span.lb-dup-tabs", { role: "radiogroup", "aria-label": t`Which groups` }, ...KINDS.map(([value]) =>
   h("button.lb-quiet", { type: "button", role: "radio", "data-kind": value, onclick: () => { shownKind = value; drawGroups(); } })));
-const markAll = h("button.lb-quiet", { type: "button", text: t`Mark all`, onclick: () => setMarks(shownGroups, () => true) });
-const invert = h("button.lb-quiet", { type: "button", text: t`Invert`, onclick: () => setMarks(shownGroups, (row) => !isMarked(row)) });
-const markNone = h("button.lb-quiet", { type: "button", text: t`Mark none`, onclick: () => setMarks(shownGroups, () => false) });
-const markGroup = h("button.lb-quiet", { type: "button", onclick: () => { const group = list.current?.group; if (group) setMarks([group], () => !groupMarked(group)); } });
+const markAll = h("button.lb-quiet", { "data-needs": "lb_dup_delete", type: "button", text: t`Mark all`, onclick: () => setMarks(shownGroups, () => true) });
+const invert = h("button.lb-quiet", { "data-needs": "lb_dup_delete", type: "button", text: t`Invert`, onclick: () => setMarks(shownGroups, (row) => !isMarked(row)) });
+const markNone = h("button.lb-quiet", { "data-needs": "lb_dup_delete", type: "button", text: t`Mark none`, onclick: () => setMarks(shownGroups, () => false) });
+const markGroup = h("button.lb-quiet", { "data-needs": "lb_dup_delete", type: "button", onclick: () => { const group = list.current?.group; if (group) setMarks([group], () => !groupMarked(group)); } });
 const about = h("p.lb-muted.lb-dup-note");
 const list = makeDupList({ project: () => project, isKept, isMarked, on: {
   choose,
@@ -48,15 +48,15 @@ const list = makeDupList({ project: () => project, isKept, isMarked, on: {
 } });
 const compare = makeCompare({ project: () => project });
 const sides = [side(t`The one to keep`), side(t`The other`)];
-const neverButton = h("button.lb-button", { type: "button", text: t`Never show this pair`, title: t`They are no duplicates: leave this pair out from now on (N)`, onclick: never });
+const neverButton = h("button.lb-button", { "data-needs": "lb_dup_never", type: "button", text: t`Never show this pair`, title: t`They are no duplicates: leave this pair out from now on (N)`, onclick: never });
 const pair = h("div.lb-dup-pair", {}, compare.root, h("div.lb-dup-sides", {}, ...sides.map((one) => one.root)), h("div.lb-line.lb-dup-pair-end", {}, neverButton, h("span.lb-muted.lb-dup-keys", {}, h("kbd", { text: "↑ ↓" }), t` walk  `, h("kbd", { text: t`Space` }), t` mark  `, h("kbd", { text: "Enter" }), t` keep this one`)));
 const none = h("div.lb-dup-none", {}, h("p", { text: "" }));
 const split = h("div.lb-dup-split", {}, h("div.lb-dup-left", {}, list.view), pair);
 
-const remove = h("button.lb-button.lb-primary", { type: "button", id: "lb-dup-delete", onclick: removeMarked });
+const remove = h("button.lb-button.lb-primary", { "data-needs": "lb_dup_delete", type: "button", id: "lb-dup-delete", onclick: removeMarked });
 const mergeLabel = h("label.lb-check", {}, merge, h("span", { text: t`Add the tags of what goes to the caption of what stays` }));
-const undo = h("button.lb-button", { type: "button", text: t`↶ Undo`, onclick: () => step(false) });
-const redo = h("button.lb-button", { type: "button", text: t`↷ Redo`, onclick: () => step(true) });
+const undo = h("button.lb-button", { "data-needs": "lb_dup_step", type: "button", text: t`↶ Undo`, onclick: () => step(false) });
+const redo = h("button.lb-button", { "data-needs": "lb_dup_step", type: "button", text: t`↷ Redo`, onclick: () => step(true) });
 const doing = h("div.lb-dup-do", {}, news, h("div.lb-line", {}, remove, mergeLabel, h("span.lb-grow"), undo, redo));
 const work = h("div.lb-dup-work", { hidden: true }, hard, h("div.lb-line.lb-dup-tools", {}, tabs, h("span.lb-grow"), markAll, invert, markNone, markGroup), about, split, none);
 const bin = makeBin({ project: () => project, done, failed });
@@ -257,8 +257,8 @@ function drawSides() {
     if (buttons.dataset.key === key) return;
     buttons.dataset.key = key;
     if (isKept(row)) { replace(buttons); return; }
-    const mark = h("button.lb-button", { type: "button", "aria-pressed": String(isMarked(row)), text: isMarked(row) ? t`✓ Marked for the bin` : t`Mark for the bin`, onclick: () => { marks.set(row.id, !isMarked(row)); drawMarks(); } });
-    replace(buttons, h("button.lb-button", { type: "button", text: t`Keep this one`, onclick: () => keepThis(row) }), mark);
+    const mark = h("button.lb-button", { "data-needs": "lb_dup_delete", type: "button", "aria-pressed": String(isMarked(row)), text: isMarked(row) ? t`✓ Marked for the bin` : t`Mark for the bin`, onclick: () => { marks.set(row.id, !isMarked(row)); drawMarks(); } });
+    replace(buttons, h("button.lb-button", { "data-needs": "lb_dup_delete", type: "button", text: t`Keep this one`, onclick: () => keepThis(row) }), mark);
   });
 }
 

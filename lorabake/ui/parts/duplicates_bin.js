@@ -3,10 +3,10 @@ function makeBin({ project, done, failed }) {
   let pictures = [], total = { count: 0, size: 0 };
   const count = h("span.lb-muted");
   const view = h("div.lb-dup-bin-view");
-  const some = h("button.lb-button", { type: "button", onclick: () => give({ keys: selection.ids }) });
-  const all = h("button.lb-button", { type: "button", text: t`Restore all`, onclick: () => give({ all: true }) });
-  const empty = h("button.lb-button.lb-danger", { type: "button", text: t`Empty the bin…`, onclick: () => { question.hidden = false; draw(); sure.focus(); } });
-  const sure = h("button.lb-button.lb-danger", { type: "button", onclick: away });
+  const some = h("button.lb-button", { "data-needs": "lb_bin_restore", type: "button", onclick: () => give({ keys: selection.ids }) });
+  const all = h("button.lb-button", { "data-needs": "lb_bin_restore", type: "button", text: t`Restore all`, onclick: () => give({ all: true }) });
+  const empty = h("button.lb-button.lb-danger", { "data-needs": "lb_bin_empty", type: "button", text: t`Empty the bin…`, onclick: () => { question.hidden = false; draw(); sure.focus(); } });
+  const sure = h("button.lb-button.lb-danger", { "data-needs": "lb_bin_empty", type: "button", onclick: away });
   const no = h("button.lb-button", { type: "button", text: t`Leave them in the bin`, onclick: () => { question.hidden = true; empty.focus(); } });
   const asked = h("p");
   const question = h("div.lb-confirm", { hidden: true, role: "group", "aria-label": t`Empty the bin?` }, asked, sure, no);

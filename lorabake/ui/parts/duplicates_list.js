@@ -28,7 +28,7 @@ function makeDupList({ project, isKept, isMarked, on }) {
       replace(end, kept
         ? [h("span.lb-dup-keep", { text: t`Keep` }), h("small.lb-muted", { text: t`group ${row.group.number}` })]
         : [h("span.lb-dup-match", { text: row.match === null ? "" : `${row.match} %` }),
-          h("button.lb-dup-mark", { type: "button", tabindex: "-1", role: "checkbox", "aria-checked": String(marked), "aria-label": t`Mark ${row.name}`, title: marked ? t`Marked for the bin; click to leave it` : t`Mark it for the bin`, onclick: (event) => { event.stopPropagation(); on.mark(row, !isMarked(row)); } })]);
+          h("button.lb-dup-mark", { "data-needs": "lb_dup_delete", type: "button", tabindex: "-1", role: "checkbox", "aria-checked": String(marked), "aria-label": t`Mark ${row.name}`, title: marked ? t`Marked for the bin; click to leave it` : t`Mark it for the bin`, onclick: (event) => { event.stopPropagation(); on.mark(row, !isMarked(row)); } })]);
     },
     onChoose: (index) => { current = rows[index]; grid.refresh(); on.choose(current); },
     onOpen: (index, event) => { if (!isKept(rows[index])) on.keep(rows[index]); },

@@ -25,8 +25,8 @@ const every = h("button.lb-quiet", { type: "button", text: t`All`, "aria-label":
 const none = h("button.lb-quiet", { type: "button", text: t`None`, "aria-label": t`Select none`, hidden: true, onclick: () => unselect() });
 const count = h("span.lb-muted.lb-editor-count", { role: "status" });
 const wrong = h("p.lb-error.lb-filter-wrong", { id: "lb-editor-wrong", hidden: true });
-const undo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("undo") }, "↶", h("span.lb-spelled", { text: t` Undo` }));
-const redo = h("button.lb-button", { type: "button", disabled: true, onclick: () => step("redo") }, "↷", h("span.lb-spelled", { text: t` Redo` }));
+const undo = h("button.lb-button", { "data-needs": "lb_undo", type: "button", disabled: true, onclick: () => step("undo") }, "↶", h("span.lb-spelled", { text: t` Undo` }));
+const redo = h("button.lb-button", { "data-needs": "lb_redo", type: "button", disabled: true, onclick: () => step("redo") }, "↷", h("span.lb-spelled", { text: t` Redo` }));
 const news = h("div.lb-editor-news", { "aria-live": "polite" });
 
 const view = h("div");

@@ -9,7 +9,7 @@ function makeExchange({ project, done }) {
   const save = h("details.lb-menu", { ontoggle: () => { if (save.open) offer(); } }, h("summary.lb-button", { text: t`Save settings as…` }), menu);
   save.addEventListener("focusout", (event) => { if (!save.contains(event.relatedTarget)) save.open = false; });
   save.addEventListener("keydown", (event) => { if (event.key === "Escape") { save.open = false; save.firstChild.focus(); } });
-  const buttons = h("div.lb-line", {},
+  const buttons = h("div.lb-line", { "data-needs": "lb_load" },
     h("button.lb-button", { type: "button", text: t`Load settings…`, title: t`LoRA Easy Training Scripts, sd-scripts (both files), lorabake, or a finished LoRA`, onclick: () => input.click() }), save, input);
 
   function offer() {
@@ -63,7 +63,7 @@ function makeExchange({ project, done }) {
 
   function show(found) {
     const folders = h("input", { type: "checkbox", checked: true });
-    const use = h("button.lb-button.lb-primary", { type: "button", text: t`Use these settings`, onclick: async () => {
+    const use = h("button.lb-button.lb-primary", { "data-needs": "lb_use", type: "button", text: t`Use these settings`, onclick: async () => {
       use.disabled = true;
       try {
         const text = (await ask(server.lb_use, { project: project(), batch, folders: found.matching > 0 && folders.checked })).said;

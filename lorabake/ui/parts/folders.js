@@ -121,7 +121,7 @@ async function send(target) {
 // --- folders ------------------------------------------------------------------------------
 
 function row(item) {
-  const repeats = h("input.lb-input.lb-number", { type: "number", min: "1", max: "1000", value: String(item.repeats), "aria-label": t`Repeats of ${item.name}` });
+  const repeats = h("input.lb-input.lb-number", { "data-needs": "lb_repeats", type: "number", min: "1", max: "1000", value: String(item.repeats), "aria-label": t`Repeats of ${item.name}` });
   repeats.addEventListener("change", async () => {
     try {
       await ask(server.lb_repeats, { project, folder: item.folder, repeats: Number(repeats.value) });
@@ -132,7 +132,7 @@ function row(item) {
       repeats.value = String(item.repeats);
     }
   });
-  const reg = h("input", { type: "checkbox", checked: item.reg, "aria-label": t`Regularisation: ${item.name}` });
+  const reg = h("input", { "data-needs": "lb_reg", type: "checkbox", checked: item.reg, "aria-label": t`Regularisation: ${item.name}` });
   reg.addEventListener("change", async () => {
     try {
       await ask(server.lb_reg, { project, folder: item.folder, reg: reg.checked });

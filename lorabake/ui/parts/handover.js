@@ -31,12 +31,12 @@ function makeHandover({ server, where, label, onOpen = () => {} }) {
     h("p.lb-muted", { text: t`The LoRA, its picture and this card go there with your own token, which you enter under Model shelf › Keys.` }),
     h("div.lb-line", {}, h("label.lb-field.lb-grow", {}, h("span", { text: t`Owner/name` }), repo), h("label.lb-check", {}, secret, t`Private`), bring)));
   const bar = buttons(), inLarge = buttons();
-  const root = h("div.lb-handover-board", {}, bar, panel, card, said);
+  const root = h("div.lb-handover-board", { "data-needs": "lb_handover" }, bar, panel, card, said);
 
   function button(text, onclick) { return h("button.lb-button", { type: "button", text, onclick }); }
   /** The three ways to use a cell. */
   function buttons() {
-    return h("div.lb-line.lb-handover-bar", { role: "group", "aria-label": t`Use the chosen picture's LoRA` },
+    return h("div.lb-line.lb-handover-bar", { "data-needs": "lb_handover", role: "group", "aria-label": t`Use the chosen picture's LoRA` },
       button(t`Use this one`, open), button(t`Copy prompt`, copyPrompt), button(t`Model card`, showCard), h("span.lb-muted"));
   }
 

@@ -140,6 +140,7 @@ let missed = 0;
 
 async function start() {
   try { here = await ask(server.lb_here); } catch { setTimeout(start, 3000); return; }
+  closeControls(here.closed);
   if (here.role === "helper" || here.role === "viewer") {
     document.documentElement.dataset.role = here.role;
     strip.hidden = false;

@@ -24,9 +24,9 @@ const upscalers = makeUpscalers({
 
 const said = h("div", { "aria-live": "polite" });
 const sum = h("p.lb-gen-sum", { role: "status" });
-const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-improve", text: t`Improve`, disabled: true, onclick: begin });
-const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop`, onclick: () => act(server.lb_improve_stop, { project, place: view.job.place }) });
-const resume = h("button.lb-button", { type: "button", text: t`Go on`, onclick: () => act(server.lb_improve_resume, { project, place: view.job.place }) });
+const button = h("button.lb-button.lb-primary", { "data-needs": "lb_improve_start", type: "button", id: "lb-improve", text: t`Improve`, disabled: true, onclick: begin });
+const stop = h("button.lb-button.lb-danger", { "data-needs": "lb_improve_stop", type: "button", text: t`Stop`, onclick: () => act(server.lb_improve_stop, { project, place: view.job.place }) });
+const resume = h("button.lb-button", { "data-needs": "lb_improve_resume", type: "button", text: t`Go on`, onclick: () => act(server.lb_improve_resume, { project, place: view.job.place }) });
 const why = h("p.lb-blocked");
 const line = h("p.lb-progress-line");
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress of the improvement`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
@@ -163,7 +163,7 @@ function drawSummary() {
   const state = `${look.running}|${look.stopped}|${look.problem}`;
   if (looking.dataset.key !== state) {
     looking.dataset.key = state;
-    replace(looking, h("span.lb-muted"), h("button.lb-quiet", { type: "button", text: look.running ? t`Stop looking` : t`Go on looking`, onclick: () => act(server.lb_improve_looking, { project, do: look.running ? "stop" : "go on" }) }));
+    replace(looking, h("span.lb-muted"), h("button.lb-quiet", { "data-needs": "lb_improve_looking", type: "button", text: look.running ? t`Stop looking` : t`Go on looking`, onclick: () => act(server.lb_improve_looking, { project, do: look.running ? "stop" : "go on" }) }));
   }
   say(looking.firstChild, text);
 }
@@ -232,7 +232,7 @@ function drawResult() {
   const nodes = [];
   if (job && ["failed", "interrupted"].includes(job.state) && job.text) nodes.push(remark("bad", job.text, { extra: [job.details && h("details", {}, h("summary", { text: t`Details` }), h("pre", { text: job.details }))] }));
   if (result) {
-    const back = result.can && h("button.lb-quiet", { type: "button", text: result.can === "undo" ? t`Undo` : t`Redo`, onclick: (event) => { event.currentTarget.disabled = true; turnBack(result); } });
+    const back = result.can && h("button.lb-quiet", { "data-needs": "lb_improve_undo", type: "button", text: result.can === "undo" ? t`Undo` : t`Redo`, onclick: (event) => { event.currentTarget.disabled = true; turnBack(result); } });
     const left = result.skipped.length > 0 && h("details", {}, h("summary", { text: t`Which ones` }), ...result.skipped.map((text) => h("p.lb-muted", { text })));
     nodes.push(remark(result.skipped.length ? "warn" : "ok", result.said, { extra: [back, left] }));
   }

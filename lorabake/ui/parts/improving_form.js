@@ -4,8 +4,9 @@
  * fails with a sentence.
  */
 function makeImproveForm({ onMove, onKeep }) {
-  const upscaling = h("div.lb-imp-fields"), contrast = h("div.lb-imp-fields.lb-imp-contrast");
-  const usual = h("button.lb-quiet", { type: "button", text: t`Back to the usual values` });
+  const NEEDS = { "data-needs": "lb_improve_set" };
+  const upscaling = h("div.lb-imp-fields", NEEDS), contrast = h("div.lb-imp-fields.lb-imp-contrast", NEEDS);
+  const usual = h("button.lb-quiet", { "data-needs": "lb_improve_set", type: "button", text: t`Back to the usual values` });
   let fields = {}, values = {}, edits = 0;
 
   function moved(key, value) {

@@ -2,14 +2,14 @@
 /** onChoose(name), onResize(): the guide's Resize 1; take(batch): models that were uploaded; again(): look once more. */
 function makeUpscalers({ onChoose, onResize, take, again }) {
   const CLEANLY = "https://openmodeldb.info/models/1x-ReFocus-Cleanly", DATABASE = "https://openmodeldb.info";
-  const select = h("select.lb-select.lb-imp-model", { id: "lb-improve-upscaler", onchange: () => onChoose(select.value) });
+  const select = h("select.lb-select.lb-imp-model", { "data-needs": "lb_improve_set", id: "lb-improve-upscaler", onchange: () => onChoose(select.value) });
   const facts = h("small.lb-muted"), problem = h("small.lb-error", { hidden: true });
   const files = h("input", { type: "file", multiple: true, hidden: true, "aria-label": t`Model files`, onchange: () => send([...files.files]) });
-  const add = h("button.lb-button", { type: "button", text: t`Add a model file`, onclick: () => files.click() });
-  const look = h("button.lb-quiet", { type: "button", text: t`Look again`, title: t`Look through the folders of A1111, Forge and ComfyUI once more`, onclick: again });
+  const add = h("button.lb-button", { "data-needs": "lb_improve_model", type: "button", text: t`Add a model file`, onclick: () => files.click() });
+  const look = h("button.lb-quiet", { "data-needs": "lb_look", type: "button", text: t`Look again`, title: t`Look through the folders of A1111, Forge and ComfyUI once more`, onclick: again });
   const said = h("div", { "aria-live": "polite" });
   const folder = h("code.lb-mono"), endings = h("span");
-  const one = h("div.lb-imp-resize", { hidden: true }, h("p", { text: t`This model keeps the size: it only makes clearer.` }), h("button.lb-button", { type: "button", text: t`Set Resize to 1`, onclick: onResize }));
+  const one = h("div.lb-imp-resize", { "data-needs": "lb_improve_set", hidden: true }, h("p", { text: t`This model keeps the size: it only makes clearer.` }), h("button.lb-button", { type: "button", text: t`Set Resize to 1`, onclick: onResize }));
   const away = (text, href) => h("a", { href, target: "_blank", rel: "noopener noreferrer", text });
   const help = h("details.lb-details", {}, h("summary", { text: t`Where models come from` }),
     h("p", {}, t`For an old and blurry anime the guide takes `, away("ReFocus Cleanly", CLEANLY), t` with Resize 1. Use it on blurred pictures only: sharp ones get worse. Its licence forbids commercial use, so it is not shipped; download it from its page.`),

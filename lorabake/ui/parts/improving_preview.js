@@ -16,7 +16,7 @@ function makeImprovePreview({ server, project, values, choice, onMeasured }) {
   const slider = h("input.lb-range", { type: "range", min: "0", max: "100", step: "1", value: "50", "aria-label": t`Where before ends and after begins`, oninput: () => { split = Number(slider.value); paint(); } });
   const before = h("span"), after = h("span");
   const modes = h("div.lb-switch.lb-imp-modes", { role: "group", "aria-label": t`What to show` }, ...[["close", t`Close up`], ["whole", t`Whole picture`]].map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-mode": value, onclick: () => setMode(value) })));
-  const attempt = h("button.lb-button", { type: "button", text: t`Try it here`, onclick: () => { live = true; ask_close({ again: Boolean(close?.problem) }); } });
+  const attempt = h("button.lb-button", { "data-needs": "lb_improve_close", type: "button", text: t`Try it here`, onclick: () => { live = true; ask_close({ again: Boolean(close?.problem) }); } });
   const stop = h("button.lb-quiet", { type: "button", text: t`Stop`, hidden: true, onclick: () => { live = false; ask(server.lb_improve_close_stop, {}).catch(() => {}).then(() => ask_close({ begin: false })); } });
   const name = h("b"), facts = h("span.lb-muted");
   const reasons = h("ul.lb-reasons"), words = h("p.lb-imp-words", { role: "status" });

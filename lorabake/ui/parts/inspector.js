@@ -54,9 +54,9 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
   const project = () => current?.project || "";
   const completion = (field, onTake) => attachCompletion(field, { ask: tagAsker(server, project), onTake });
 
-  const add = h("input.lb-input.lb-add", { type: "text", placeholder: t`Add a tag`, "aria-label": t`Add a tag`, spellcheck: "false", autocomplete: "off", autocapitalize: "off", enterkeyhint: "done" });
+  const add = h("input.lb-input.lb-add", { "data-needs": "lb_save", type: "text", placeholder: t`Add a tag`, "aria-label": t`Add a tag`, spellcheck: "false", autocomplete: "off", autocapitalize: "off", enterkeyhint: "done" });
   const chips = makeChips({ onChange: (tags, said) => changeTags(() => tags, said), onLook: (tag) => look(tag), completion: (field, onTake) => attachCompletion(field, { ask: tagAsker(server, project), onTake, separator: "" }) });
-  const box = h("textarea.lb-caption.lb-raw-text", { rows: "8", spellcheck: "false", "aria-label": t`Caption`, autocomplete: "off", autocapitalize: "off" });
+  const box = h("textarea.lb-caption.lb-raw-text", { "data-needs": "lb_save", rows: "8", spellcheck: "false", "aria-label": t`Caption`, autocomplete: "off", autocapitalize: "off" });
   const mirror = h("div.lb-raw-mirror", { "aria-hidden": "true" });
   const raw = h("div.lb-raw", {}, mirror, box);
   const tokens = h("span.lb-tokens");
@@ -64,8 +64,8 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
   const tools = h("div.lb-line.lb-chip-tools", { hidden: true, role: "toolbar", "aria-label": t`For the chosen tag` });
   const switcher = h("div.lb-switch", { role: "group", "aria-label": t`Show the caption as` },
     ...[["tags", t`Tags`], ["text", t`Text`]].map(([key, text]) => h("button.lb-quiet", { type: "button", text, "data-view": key, onclick: () => { setView(key); (key === "tags" ? add : box).focus(); } })));
-  const undoButton = h("button.lb-quiet", { type: "button", text: t`↶ Undo`, "aria-label": t`Undo in this caption`, title: t`Undo the last step of this caption (Ctrl+Z)`, onclick: () => undo() });
-  const redoButton = h("button.lb-quiet", { type: "button", text: t`↷ Redo`, "aria-label": t`Redo in this caption`, title: t`Do it again (Ctrl+Shift+Z)`, onclick: () => redo() });
+  const undoButton = h("button.lb-quiet", { "data-needs": "lb_undo_picture", type: "button", text: t`↶ Undo`, "aria-label": t`Undo in this caption`, title: t`Undo the last step of this caption (Ctrl+Z)`, onclick: () => undo() });
+  const redoButton = h("button.lb-quiet", { "data-needs": "lb_redo_picture", type: "button", text: t`↷ Redo`, "aria-label": t`Redo in this caption`, title: t`Do it again (Ctrl+Shift+Z)`, onclick: () => redo() });
   const previous = h("button.lb-button", { type: "button", text: t`← Previous`, onclick: () => onWalk(-1) });
   const following = h("button.lb-button", { type: "button", text: t`Next →`, onclick: () => onWalk(1) });
   const untagged = h("button.lb-quiet", { type: "button", text: t`Next untagged`, title: "Ctrl+J", onclick: () => onWalk("untagged") });
@@ -407,14 +407,14 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     tools.tag = tag;
     if (tag === null) return;
     const at = () => chips.at;
-    const button = (text, title, work, off = false) => h("button.lb-quiet", { type: "button", text, title, disabled: off, onclick: work });
+    const button = (text, title, work, off = false, needs = "lb_save") => h("button.lb-quiet", { "data-needs": needs, type: "button", text, title, disabled: off, onclick: work });
     replace(tools, h("b.lb-chosen-tag", { text: tag }),
       button(t`To front`, "Alt+Home", () => { chips.move(at(), 0); chips.focus(0); }, at() === 0),
       button("←", t`One place forward (Alt+←)`, () => { chips.move(at(), at() - 1); chips.focus(); }, at() === 0),
       button("→", t`One place back (Alt+→)`, () => { chips.move(at(), at() + 1); chips.focus(); }, at() === chips.tags.length - 1),
       button(t`Rename`, t`F2 or Enter`, () => chips.rename(at())),
-      button(t`What is it?`, t`What it means (I)`, () => wiki.show(tag)),
-      sheet && button(t`All pictures …`, t`Yes or no for this tag in every picture (Y)`, () => sheet.open(current.project, tag)));
+      button(t`What is it?`, t`What it means (I)`, () => wiki.show(tag), false, "lb_wiki"),
+      sheet && button(t`All pictures …`, t`Yes or no for this tag in every picture (Y)`, () => sheet.open(current.project, tag), false, "lb_toggle"));
     wiki.follow(tag);
   }
 

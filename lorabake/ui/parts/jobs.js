@@ -26,14 +26,14 @@ function makeJobs(server, act, { onSee = null } = {}) {
 
   function buttons(row) {
     const made = [];
-    const add = (text, work) => made.push(h("button.lb-quiet", { type: "button", text, "aria-label": `${text}: ${spoken(row.title)}`, onclick: work }));
-    if (row.position) add(t`Earlier`, () => act(server.lb_move, row.place, { position: row.position - 1 }));
-    if (row.state === "queued") add(t`Take out`, () => act(server.lb_stop, row.place));
-    if (row.state === "running" && !row.stopping) add(t`Stop`, () => act(server.lb_stop, row.place));
-    if (row.can_resume) add(t`Resume`, () => act(server.lb_resume, row.place));
+    const add = (text, work, needs) => made.push(h("button.lb-quiet", { "data-needs": needs, type: "button", text, "aria-label": `${text}: ${spoken(row.title)}`, onclick: work }));
+    if (row.position) add(t`Earlier`, () => act(server.lb_move, row.place, { position: row.position - 1 }), "lb_move");
+    if (row.state === "queued") add(t`Take out`, () => act(server.lb_stop, row.place), "lb_stop");
+    if (row.state === "running" && !row.stopping) add(t`Stop`, () => act(server.lb_stop, row.place), "lb_stop");
+    if (row.can_resume) add(t`Resume`, () => act(server.lb_resume, row.place), "lb_resume");
     const see = onSee?.(row);
     if (see) add(see.text, see.work);
-    if (!started(row)) add(t`Off the list`, () => act(server.lb_remove, row.place));
+    if (!started(row)) add(t`Off the list`, () => act(server.lb_remove, row.place), "lb_remove");
     return made;
   }
 

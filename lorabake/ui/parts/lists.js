@@ -11,7 +11,7 @@ const fetching = h("div");
 const files = h("input", { type: "file", accept: ".csv,text/csv", multiple: true, hidden: true, onchange: () => { send([...files.files]); files.value = ""; } });
 const drop = h("div.lb-drop.lb-small", {},
   h("span", { text: t`Drop a tag list here: name,category,count,aliases as tagcomplete has it, or tag,implies.` }),
-  h("button.lb-button", { type: "button", text: t`Choose a CSV file`, onclick: () => files.click() }), files);
+  h("button.lb-button", { "data-needs": "lb_drop_list", type: "button", text: t`Choose a CSV file`, onclick: () => files.click() }), files);
 const word = h("input.lb-input", { type: "text", maxlength: "200", spellcheck: "false", placeholder: t`white shirt`, id: "lb-lists-word" });
 const known = h("p.lb-lists-implied", { "aria-live": "polite" });
 const box = h("details.lb-lists", { ontoggle: () => { opened = box.open; if (opened) again(); } },
@@ -78,13 +78,13 @@ function age(seconds) {
   return days < 730 ? t`${Math.floor(days / 30)} months old` : t`${Math.floor(days / 365)} years old`;
 }
 function row(one, index) {
-  const button = (text, call, done) => h("button.lb-quiet", { type: "button", text, "aria-label": `${text}: ${one.name}`, onclick: () => act(call, { name: one.name }, done) });
+  const button = (text, needs, done) => h("button.lb-quiet", { "data-needs": needs, type: "button", text, "aria-label": `${text}: ${one.name}`, onclick: () => act(server[needs], { name: one.name }, done) });
   const undo = (answer) => [remark("ok", answer.said, { extra: [h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => act(server.lb_restore_list, { removed: answer.removed }) })] })];
   const amount = plural(one.count, one.kind.slice(0, -1));
   return h("tr", {},
     h("th", { scope: "row" }, one.name, h("small.lb-muted", { text: [ORIGINS[one.origin] || "", one.own ? age(one.modified) : ""].filter(Boolean).join(", ") }), one.problem && h("small.lb-error", { text: spoken(one.problem) })),
     h("td", { text: one.problem ? t`not used` : amount }, one.skipped > 0 && h("small.lb-muted", { text: t`${plural(one.skipped, "line")} left out` })),
-    h("td", {}, one.own && index > 0 && view.lists[index - 1].own && button(t`Put first`, server.lb_first_list), one.own && button(t`Remove`, server.lb_remove_list, undo)));
+    h("td", {}, one.own && index > 0 && view.lists[index - 1].own && button(t`Put first`, "lb_first_list"), one.own && button(t`Remove`, "lb_remove_list", undo)));
 }
 function drawLists() {
   const key = JSON.stringify(view.lists);
@@ -103,7 +103,7 @@ function drawFetching() {
   const at = view.fetch, key = JSON.stringify(at);
   if (fetching.dataset.key === key) return;
   fetching.dataset.key = key;
-  const button = (text, data) => h("button.lb-button", { type: "button", text, onclick: () => act(server.lb_fetch_list, data) });
+  const button = (text, data) => h("button.lb-button", { "data-needs": "lb_fetch_list", type: "button", text, onclick: () => act(server.lb_fetch_list, data) });
   if (active()) {
     const share = Math.round(100 * at.share);
     const what = FETCHED[at.kind] ? `${FETCHED[at.kind]}: ${at.lines.toLocaleString("en")}` : "starting";

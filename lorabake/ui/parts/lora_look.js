@@ -7,7 +7,7 @@ function makeLoraLook({ server, project }) {
   const own = h("input", { type: "file", accept: ".safetensors", hidden: true, onchange: () => { if (own.files[0]) send(own.files[0]); own.value = ""; } });
   const other = h("button.lb-button", { type: "button", text: t`Choose a file`, onclick: () => own.click() });
   const said = h("div", { "aria-live": "polite" });
-  const root = h("details.lb-details.lb-lora-look", { ontoggle: () => { if (root.open) load(); } }, h("summary", { text: t`Look at a LoRA file` }),
+  const root = h("details.lb-details.lb-lora-look", { "data-needs": "lb_look_into", ontoggle: () => { if (root.open) load(); } }, h("summary", { text: t`Look at a LoRA file` }),
     h("p.lb-muted", { text: t`What somebody else's LoRA (or yours) is: its base model, rank, trigger words, tags, hashes, and whether its weights are sound.` }),
     h("div.lb-line", {}, h("label.lb-field.lb-grow", {}, h("span", { text: t`In your web UI's folders` }), chosen), look, other, own, list), said);
 

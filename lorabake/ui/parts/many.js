@@ -16,7 +16,7 @@ function makeMany({ server, onDone, onClear }) {
   const said = h("p.lb-muted.lb-many-said", { role: "status" });
   const node = h("section.lb-many", { hidden: true, "aria-label": t`The selected pictures` },
     h("div.lb-line", {}, title, h("button.lb-quiet", { type: "button", text: t`Select none`, onclick: onClear })),
-    h("form.lb-many-add", { onsubmit: (event) => { event.preventDefault(); const tag = field.value.trim(); if (tag) act(place.value, tag).then((done) => { if (done) { field.value = ""; foresee(); } }); } },
+    h("form.lb-many-add", { "data-needs": "lb_many", onsubmit: (event) => { event.preventDefault(); const tag = field.value.trim(); if (tag) act(place.value, tag).then((done) => { if (done) { field.value = ""; foresee(); } }); } },
       h("label.lb-label", { htmlFor: "lb-many-add", text: t`Add tags to all of them` }), h("div.lb-line", {}, field, place, add), coming),
     said,
     h("div.lb-line", {}, h("b.lb-label", { text: t`Their tags` }), words), list);
@@ -71,7 +71,7 @@ function makeMany({ server, onDone, onClear }) {
 
   function chip([tag, count, category]) {
     const all = count === found.count;
-    const box = h("input", { type: "checkbox", checked: all, indeterminate: !all, "aria-label": all ? t`${tag}: all have it. Remove it` : t`${tag}: ${count} of ${found.count} have it. Give it to all`, onchange: () => act(all ? "remove" : "add_end", tag) });
+    const box = h("input", { "data-needs": "lb_many", type: "checkbox", checked: all, indeterminate: !all, "aria-label": all ? t`${tag}: all have it. Remove it` : t`${tag}: ${count} of ${found.count} have it. Give it to all`, onchange: () => act(all ? "remove" : "add_end", tag) });
     return h(`span.lb-many-tag.lb-tag-${category || "none"}`, {}, box,
       h("button", { type: "button", "aria-expanded": String(open === tag), title: t`What to do with ${tag}`, onclick: () => { open = open === tag ? "" : tag; draw(); } },
         h("span", { text: tag }), h("small", { text: all ? t`all` : `${count}` })));
@@ -83,7 +83,7 @@ function makeMany({ server, onDone, onClear }) {
     const front = button(t`To the front`, "front");
     counted("front", tag).then((n) => { if (n !== null) { say(front, n ? t`To the front in ${n.toLocaleString("en")}` : t`At the front already`); front.disabled = !n; } });
     attachCompletion(other, { ask: tagAsker(server, () => project) });
-    return h("div.lb-many-deeds", {},
+    return h("div.lb-many-deeds", { "data-needs": "lb_many" },
       h("div.lb-line", {},
         count < found.count && button(t`Add to ${(found.count - count).toLocaleString("en")} more`, "add_end"),
         button(t`Remove from ${count.toLocaleString("en")}`, "remove"), front),

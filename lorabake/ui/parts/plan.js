@@ -23,7 +23,7 @@ replace(element, h("div.lb-plan", {}, calculator.root, said, trouble, advice.roo
 async function change(call, data) {
   try {
     const answer = await ask(call, { project, ...data });
-    const undo = h("button.lb-quiet", { type: "button", text: t`Undo`, onclick: () => change(server.lb_undo, {}) });
+    const undo = h("button.lb-quiet", { "data-needs": "lb_undo", type: "button", text: t`Undo`, onclick: () => change(server.lb_undo, {}) });
     replace(said, remark("ok", answer.said || t`It was so already.`, { extra: [undo] }));
     if (answer.folders) trigger("changed");
     tell("oven", { by: "plan" });

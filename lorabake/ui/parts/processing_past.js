@@ -3,8 +3,8 @@
 function makePast({ project, calls, changed, said }) {
   let state = null, busy = false;
 
-  const undo = h("button.lb-button", { type: "button", id: "lb-process-undo", onclick: () => step(calls.undo, {}) });
-  const redo = h("button.lb-button", { type: "button", id: "lb-process-redo", onclick: () => step(calls.redo, {}) });
+  const undo = h("button.lb-button", { "data-needs": "lb_process_undo", type: "button", id: "lb-process-undo", onclick: () => step(calls.undo, {}) });
+  const redo = h("button.lb-button", { "data-needs": "lb_process_redo", type: "button", id: "lb-process-redo", onclick: () => step(calls.redo, {}) });
   const items = h("ol.lb-past-list");
   const list = h("details.lb-details", {}, h("summary", { text: t`What was done last` }), items);
   const node = h("div.lb-past", { hidden: true }, h("div.lb-line", {}, undo, redo), list);

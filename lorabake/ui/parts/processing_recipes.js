@@ -1,13 +1,13 @@
 // Sets of operations under a name: kept for every project, loaded, deleted, carried to another project.
 function makeRecipes({ project, values, calls, loaded, said, visit }) {
   const list = h("select.lb-select", { "aria-label": t`Saved set of operations`, onchange: marks });
-  const load = h("button.lb-button", { type: "button", text: t`Load`, onclick: () => act(calls.load, { name: list.value }) });
-  const remove = h("button.lb-quiet", { type: "button", text: t`Delete`, onclick: () => act(calls.remove, { name: list.value }) });
+  const load = h("button.lb-button", { "data-needs": "lb_process_load", type: "button", text: t`Load`, onclick: () => act(calls.load, { name: list.value }) });
+  const remove = h("button.lb-quiet", { "data-needs": "lb_process_delete", type: "button", text: t`Delete`, onclick: () => act(calls.remove, { name: list.value }) });
   const name = h("input.lb-input", { type: "text", maxlength: "80", placeholder: t`Name`, "aria-label": t`Name of the set`, autocomplete: "off", onkeydown: (event) => { if (event.key === "Enter") keep(); if (event.key === "Escape") close(); } });
-  const form = h("span.lb-line", { hidden: true }, name, h("button.lb-button", { type: "button", text: t`Save`, onclick: keep }), h("button.lb-quiet", { type: "button", text: t`Cancel`, onclick: close }));
-  const save = h("button.lb-button", { type: "button", text: t`Save as…`, onclick: () => { form.hidden = false; save.hidden = true; name.value = list.value; name.focus(); } });
-  const other = h("select.lb-select", { "aria-label": t`Use these operations in another project`, onchange: carry });
-  const usual = h("button.lb-quiet", { type: "button", text: t`Clear all fields`, onclick: clear });
+  const form = h("span.lb-line", { "data-needs": "lb_process_save", hidden: true }, name, h("button.lb-button", { type: "button", text: t`Save`, onclick: keep }), h("button.lb-quiet", { type: "button", text: t`Cancel`, onclick: close }));
+  const save = h("button.lb-button", { "data-needs": "lb_process_save", type: "button", text: t`Save as…`, onclick: () => { form.hidden = false; save.hidden = true; name.value = list.value; name.focus(); } });
+  const other = h("select.lb-select", { "data-needs": "lb_process_carry", "aria-label": t`Use these operations in another project`, onchange: carry });
+  const usual = h("button.lb-quiet", { "data-needs": "lb_process_clear", type: "button", text: t`Clear all fields`, onclick: clear });
   const node = h("div.lb-line.lb-recipes", {}, h("span.lb-label-inline", { text: t`Sets of operations` }), list, load, save, form, remove, other, h("span.lb-grow"), usual);
 
   function marks() { load.disabled = remove.disabled = !list.value; }

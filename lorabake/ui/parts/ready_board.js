@@ -22,9 +22,9 @@ function makeBoard({ server, where, onAdded, look }) {
   const cellOf = (name) => view.cells.find((cell) => cell.name === name);
 
   // --- parts -----------------------------------------------------------------------------------
-  const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop rendering`, onclick: () => act(server.lb_stop, { place: view.place }) });
-  const resume = h("button.lb-button", { type: "button", text: t`Resume`, onclick: () => act(server.lb_resume, { place: view.place }) });
-  const retry = h("button.lb-button", { type: "button", onclick: () => act(server.lb_grid_retry, { ...where(), grid: view.name }) });
+  const stop = h("button.lb-button.lb-danger", { "data-needs": "lb_stop", type: "button", text: t`Stop rendering`, onclick: () => act(server.lb_stop, { place: view.place }) });
+  const resume = h("button.lb-button", { "data-needs": "lb_resume", type: "button", text: t`Resume`, onclick: () => act(server.lb_resume, { place: view.place }) });
+  const retry = h("button.lb-button", { "data-needs": "lb_grid_retry", type: "button", onclick: () => act(server.lb_grid_retry, { ...where(), grid: view.name }) });
   const sheet = h("a.lb-button", { target: "_blank", rel: "noopener", text: t`Open the sheet as PNG` });
   const subSheet = h("a.lb-button", { target: "_blank", rel: "noopener" });
   const friend = h("button.lb-button", { type: "button", id: "lb-grid-friend", text: t`Page for a friend`, title: t`One HTML file with all pictures: axes to pick, zoom, compare, vote. It needs no lorabake.`, onclick: page });

@@ -7,7 +7,7 @@ function makeRequest({ server, where, begun }) {
   const choices = FORMS.map(([value, text]) => h("button.lb-quiet", { type: "button", text, "data-form": value, onclick: () => { take(value); count(); } }));
   const guide = h("button.lb-button", { type: "button", id: "lb-as-guide", text: t`As the guide does it`, title: t`X looks for the epoch, Y for the weight, in a prompt that names the newest file`, onclick: asGuide });
   const often = h("div.lb-fields"), rarely = h("div.lb-fields"), more = h("summary");
-  const render = h("button.lb-button.lb-primary", { type: "button", id: "lb-render", text: t`Render`, disabled: true, onclick: start });
+  const render = h("button.lb-button.lb-primary", { "data-needs": "lb_render", type: "button", id: "lb-render", text: t`Render`, disabled: true, onclick: start });
   const hint = h("span.lb-muted", { role: "status" });
   const known = h("div.lb-request-known", { "aria-live": "polite" });
   const said = h("div", { "aria-live": "polite" });

@@ -15,7 +15,7 @@ replace(element, main);
 
 // --- one field ---------------------------------------------------------------------------------
 function makeInput(spec, about) {
-  const key = { id: about.id, "aria-describedby": `${about.id}-help` };
+  const key = { "data-needs": "lb_set", id: about.id, "aria-describedby": `${about.id}-help` };
   if (spec.type === "bool") return h("input", { type: "checkbox", ...key });
   if (spec.choices.length || spec.found) return h("select.lb-select", key);
   if (spec.lines > 1) return h("textarea.lb-caption.lb-short", { ...key, rows: String(spec.lines), spellcheck: "false" });
@@ -26,7 +26,7 @@ function makeInput(spec, about) {
 function makeField(spec) {
   const id = `in-${spec.key.replaceAll(".", "-")}`;
   const input = makeInput(spec, { id });
-  const reset = h("button.lb-reset", { type: "button", hidden: true, onclick: () => save(field, { reset: true }) });
+  const reset = h("button.lb-reset", { "data-needs": "lb_set", type: "button", hidden: true, onclick: () => save(field, { reset: true }) });
   const error = h("small.lb-error", { hidden: true });
   const label = h("label", { for: id, text: spec.unit ? `${spoken(spec.label)} (${spoken(spec.unit)})` : spoken(spec.label) });
   const help = h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) });

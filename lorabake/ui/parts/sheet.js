@@ -16,8 +16,8 @@ function makeSheet({ server, rows, onChanged = () => {}, onUndo = null, onRedo =
   const filter = h("select.lb-select", { "aria-label": t`Which pictures`, onchange: () => list() });
   const counts = h("span.lb-sheet-counts", { role: "status" });
   const said = h("span.lb-save", { role: "status" });
-  const undo = h("button.lb-quiet", { type: "button", text: t`↶ Undo`, title: t`Ctrl+Z`, onclick: () => step(onUndo) });
-  const redo = h("button.lb-quiet", { type: "button", text: t`↷ Redo`, title: t`Ctrl+Shift+Z`, onclick: () => step(onRedo) });
+  const undo = h("button.lb-quiet", { "data-needs": "lb_undo", type: "button", text: t`↶ Undo`, title: t`Ctrl+Z`, onclick: () => step(onUndo) });
+  const redo = h("button.lb-quiet", { "data-needs": "lb_redo", type: "button", text: t`↷ Redo`, title: t`Ctrl+Shift+Z`, onclick: () => step(onRedo) });
   const view = h("div.lb-sheet-view");
   const element = h("dialog.lb-sheet", { "aria-label": t`One tag over all pictures` },
     h("div.lb-line.lb-sheet-head", {}, h("b", { text: t`Yes or no:` }), field, filter, counts, h("span.lb-grow"), undo, redo,

@@ -38,10 +38,10 @@ const often = h("div.lb-tagchips");
 const most = h("details.lb-details", { hidden: true }, h("summary"), h("p.lb-muted", { text: t`Press a tag that shall never be written.` }), often);
 const preview = h("div.lb-gen-preview", {}, nothing, chart.root, sum, examples.root, most);
 
-const button = h("button.lb-button.lb-primary", { type: "button", id: "lb-tag", text: t`Generate tags`, disabled: true, onclick: () => begin(true) });
-const first = h("button.lb-button", { type: "button", id: "lb-tag-look", text: t`Look first`, onclick: () => begin(false) });
-const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop`, onclick: () => act(server.lb_tag_stop, { project, place: view.job.place }) });
-const resume = h("button.lb-button", { type: "button", text: t`Go on`, onclick: () => act(server.lb_tag_resume, { project, place: view.job.place }) });
+const button = h("button.lb-button.lb-primary", { "data-needs": "lb_tag_start", type: "button", id: "lb-tag", text: t`Generate tags`, disabled: true, onclick: () => begin(true) });
+const first = h("button.lb-button", { "data-needs": "lb_tag_start", type: "button", id: "lb-tag-look", text: t`Look first`, onclick: () => begin(false) });
+const stop = h("button.lb-button.lb-danger", { "data-needs": "lb_tag_stop", type: "button", text: t`Stop`, onclick: () => act(server.lb_tag_stop, { project, place: view.job.place }) });
+const resume = h("button.lb-button", { "data-needs": "lb_tag_resume", type: "button", text: t`Go on`, onclick: () => act(server.lb_tag_resume, { project, place: view.job.place }) });
 const why = h("p.lb-blocked");
 const line = h("p.lb-progress-line");
 const meter = h("div.lb-meter", { role: "progressbar", "aria-label": t`Progress of the tagging`, "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"));
@@ -156,7 +156,7 @@ async function begin(write) {
 /** What was done, and the way back. */
 function done(answer) {
   const redo = Boolean(answer.undone);
-  const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { type: "button", text: redo ? t`Redo` : t`Undo`, onclick: async (event) => {
+  const back = Number.isInteger(answer.operation) && h("button.lb-quiet", { "data-needs": "lb_tag_undo", type: "button", text: redo ? t`Redo` : t`Undo`, onclick: async (event) => {
     event.currentTarget.disabled = true;
     try { done(await ask(server.lb_tag_undo, { project, operation: answer.operation, redo })); } catch (error) { replace(said, remark("warn", error.message)); }
   } });
@@ -207,7 +207,7 @@ function drawSum() {
   const key = JSON.stringify(count.tags);
   if (often.dataset.key === key) return;
   often.dataset.key = key;
-  replace(often, ...count.tags.map(([tag, category, n]) => h("button.lb-tagchip", { type: "button", "data-category": category || undefined, "aria-label": t`Never write ${tag}`, onclick: () => form.add("exclude", tag) }, h("span", { text: tag }), h("small", { text: n.toLocaleString("en") }))),
+  replace(often, ...count.tags.map(([tag, category, n]) => h("button.lb-tagchip", { "data-needs": "lb_tag_set", type: "button", "data-category": category || undefined, "aria-label": t`Never write ${tag}`, onclick: () => form.add("exclude", tag) }, h("span", { text: tag }), h("small", { text: n.toLocaleString("en") }))),
     count.more > 0 && h("span.lb-muted", { text: t`and ${plural(count.more, "rarer one")}` }));
 }
 

@@ -33,7 +33,7 @@ function makeTagExamples({ project, onNever, onOthers }) {
     open = button;
     const mine = state === "new" || state === "near";
     replace(menu, h("b", { text: tag }),
-      mine && h("button.lb-button", { type: "button", text: t`Never write this tag`, onclick: () => { close(); onNever(tag); } }),
+      mine && h("button.lb-button", { "data-needs": "lb_tag_set", type: "button", text: t`Never write this tag`, onclick: () => { close(); onNever(tag); } }),
       h("button.lb-quiet", { type: "button", text: t`Show its pictures in the editor`, onclick: () => { close(); go("editor"); tell("filter", `tag:"${tag.replace(/["\\]/g, "\\$&")}"`); } }));
     menu.hidden = false;
     button.setAttribute("aria-expanded", "true");

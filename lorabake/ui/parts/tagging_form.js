@@ -9,7 +9,7 @@ function makeTagForm({ onMove, onKeep, complete }) {
   const usual = h("button.lb-quiet", { type: "button", text: t`Back to the usual values` });
   const moreChanged = h("span.lb-more-changed");
   const more = h("details.lb-more", {}, h("summary", {}, h("b", { text: t`More` }), h("span.lb-muted"), moreChanged), rare);
-  const root = h("div.lb-gen-form", {}, often, more, usual);
+  const root = h("div.lb-gen-form", { "data-needs": "lb_tag_set" }, often, more, usual);
   let fields = {}, values = {};
   let edits = 0; // how often somebody changed something
 

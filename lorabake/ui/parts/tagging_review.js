@@ -42,7 +42,7 @@ function makeTagReview({ project, find, accept }) {
     h("summary", {},
       h("span.lb-tagchip", { "data-category": category || undefined, text: tag }),
       h("span.lb-muted.lb-gen-count", { text: `${count === of ? t`all` : t`${count.toLocaleString("en")} of`} ${plural(of, "picture")}${sure === null ? "" : t` · ${sure.toFixed(2)} sure`}` }),
-      h("button.lb-button", { type: "button", text: count === 1 ? about.verb : `${about.done} ${count.toLocaleString("en")}`, "aria-label": `${about.verb} ${tag}: ${plural(count, "picture")}`, onclick: (event) => { event.preventDefault(); event.currentTarget.disabled = true; accept(side, tag); } })),
+      h("button.lb-button", { "data-needs": "lb_tag_accept", type: "button", text: count === 1 ? about.verb : `${about.done} ${count.toLocaleString("en")}`, "aria-label": `${about.verb} ${tag}: ${plural(count, "picture")}`, onclick: (event) => { event.preventDefault(); event.currentTarget.disabled = true; accept(side, tag); } })),
     inside);
     if (opened === key) box.open = true;
     return box;
@@ -53,7 +53,7 @@ function makeTagReview({ project, find, accept }) {
     const total = view[`${side}_tags`], more = view[`${side}_more`];
     return h("section.lb-gen-side", { "aria-label": spoken(about.title) },
       h("div.lb-line", {}, h("h4", { text: spoken(about.title) }), h("span.lb-grow"),
-        total > 0 && h("button.lb-quiet", { type: "button", text: about.all(total), onclick: (event) => { event.currentTarget.disabled = true; accept(side, ""); } })),
+        total > 0 && h("button.lb-quiet", { "data-needs": "lb_tag_accept", type: "button", text: about.all(total), onclick: (event) => { event.currentTarget.disabled = true; accept(side, ""); } })),
       rows.length === 0 && h("p.lb-muted", { text: about.none }),
       ...shown.map((one) => row(side, one, view.of)),
       shown.length < rows.length && h("button.lb-quiet", { type: "button", text: t`Show all ${plural(rows.length, "tag")}`, onclick: () => { wide[side] = true; draw(); } }),

@@ -8,9 +8,9 @@ function makeTaggers({ onChoose, onCombine, get, stop, resume, again }) {
   const others = h("ul.lb-taggers");
   const rest = h("details.lb-details", {}, h("summary"), others,
     h("p.lb-muted.lb-gen-elsewhere", {}, t`A tagger of another program is found by itself; so is a folder with model.onnx and selected_tags.csv in the workspace's folder models, or in one that you name with: models add-folder.`,
-      h("button.lb-quiet", { type: "button", text: t`Look again`, onclick: again })));
-  const several = h("input", { type: "checkbox", onchange: () => { multiple = several.checked; if (!multiple) onChoose(chosen().slice(0, 1)); draw(); } });
-  const combine = h("select.lb-select", { "aria-label": t`What counts of several taggers`, onchange: () => onCombine(combine.value) });
+      h("button.lb-quiet", { "data-needs": "lb_look", type: "button", text: t`Look again`, onclick: again })));
+  const several = h("input", { "data-needs": "lb_tag_set", type: "checkbox", onchange: () => { multiple = several.checked; if (!multiple) onChoose(chosen().slice(0, 1)); draw(); } });
+  const combine = h("select.lb-select", { "data-needs": "lb_tag_set", "aria-label": t`What counts of several taggers`, onchange: () => onCombine(combine.value) });
   const together = h("div.lb-line.lb-gen-several", {},
     h("label.lb-check", {}, several, h("span", { text: t`Ask several taggers` })), combine);
   const root = h("div.lb-gen-who", {}, list, together, rest);
@@ -31,19 +31,19 @@ function makeTaggers({ onChoose, onCombine, get, stop, resume, again }) {
       const share = job.total ? job.done / job.total : 0;
       return h("div.lb-gen-get", {},
         h("span.lb-muted", { text: job.total ? t`${size(job.done)} of ${size(job.total)}` : t`starting` }),
-        h("button.lb-quiet", { type: "button", text: t`Cancel`, "aria-label": t`Cancel the download of ${tagger.label}`, onclick: () => stop(job.name) }),
+        h("button.lb-quiet", { "data-needs": "lb_download_stop", type: "button", text: t`Cancel`, "aria-label": t`Cancel the download of ${tagger.label}`, onclick: () => stop(job.name) }),
         h("div.lb-meter", { role: "progressbar", "aria-label": t`Download of ${tagger.label}`, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(100 * share)) }, h("i", { style: `width:${(100 * share).toFixed(1)}%` })));
     }
     const text = `Download${tagger.size ? ` · ${tagger.size}` : ""}`;
     return h("div.lb-gen-get", {},
-      job?.resume ? h("button.lb-button", { type: "button", text: t`Go on downloading`, onclick: () => resume(job.name) })
-        : h("button.lb-button", { type: "button", text, "aria-label": t`Download ${tagger.label}${tagger.size ? `, ${tagger.size}` : ""}`, onclick: () => get(tagger.model) }),
+      job?.resume ? h("button.lb-button", { "data-needs": "lb_download_resume", type: "button", text: t`Go on downloading`, onclick: () => resume(job.name) })
+        : h("button.lb-button", { "data-needs": "lb_download", type: "button", text, "aria-label": t`Download ${tagger.label}${tagger.size ? `, ${tagger.size}` : ""}`, onclick: () => get(tagger.model) }),
       job?.error && h("p.lb-error", { text: spoken(job.error) }));
   }
 
   function row(tagger) {
     const id = `lb-tagger-${tagger.name.replace(/[^\w-]/g, "_")}`;
-    const box = tagger.here && h("input", { type: multiple ? "checkbox" : "radio", name: "lb-tagger", id, checked: tagger.on, onchange: () => pick(tagger, box.checked) });
+    const box = tagger.here && h("input", { "data-needs": "lb_tag_set", type: multiple ? "checkbox" : "radio", name: "lb-tagger", id, checked: tagger.on, onchange: () => pick(tagger, box.checked) });
     const facts = [tagger.here && tagger.where, tagger.here && tagger.size].filter(Boolean).join(" · ");
     const about = h("div.lb-tagger-about", {},
       h(tagger.here ? "label" : "div", tagger.here ? { for: id } : {}, h("b", { text: tagger.label }),

@@ -4,8 +4,8 @@
  */
 function makeVerdict({ server, where }) {
   let grid = "", about = null, record = null, stamp = "", chosen = "", asking = false, seen = "";
-  const press = h("button.lb-button", { type: "button", onclick: () => act(server.lb_measure) });
-  const stop = h("button.lb-button.lb-danger", { type: "button", text: t`Stop measuring`, onclick: () => act(server.lb_stop, { place: about.place }) });
+  const press = h("button.lb-button", { "data-needs": "lb_measure", type: "button", onclick: () => act(server.lb_measure) });
+  const stop = h("button.lb-button.lb-danger", { "data-needs": "lb_stop", type: "button", text: t`Stop measuring`, onclick: () => act(server.lb_stop, { place: about.place }) });
   const hint = h("span.lb-muted", { role: "status" });
   const said = h("div", { "aria-live": "polite" });
   const sentence = h("p.lb-verdict-sentence", { "aria-live": "polite" });

@@ -7,7 +7,7 @@ function makeVotes({ server, where, board }) {
   let about = null, voter = "all", sort = 0, turn = 0, done = 0;
   const starNodes = new Map(); // name → the button over its picture
 
-  const begin = h("button.lb-button", { type: "button", id: "lb-vote-begin", text: t`Which is better?`, onclick: () => duel.open() });
+  const begin = h("button.lb-button", { "data-needs": "lb_duel_vote", type: "button", id: "lb-vote-begin", text: t`Which is better?`, onclick: () => duel.open() });
   const hint = h("span.lb-muted");
   const said = h("div", { "aria-live": "polite" });
   const verdict = h("p.lb-votes-sentence", { role: "status" });
@@ -20,7 +20,7 @@ function makeVotes({ server, where, board }) {
   const below = h("section.lb-votes", { "aria-label": t`Votes` }, h("div.lb-line", {}, begin, hint), said, verdict, stars, ranking, friends.root);
   const duel = makeDuel({ server, where, address: board.address, closed: () => { if (about) read(); } });
   below.append(duel.root);
-  const inLarge = h("button.lb-button", { type: "button", "aria-keyshortcuts": "s", onclick: () => star(board.current()) });
+  const inLarge = h("button.lb-button", { "data-needs": "lb_star", type: "button", "aria-keyshortcuts": "s", onclick: () => star(board.current()) });
 
   const bad = (error) => replace(said, remark("bad", error.message));
   const same = (wanted) => JSON.stringify(wanted) === JSON.stringify(where());
@@ -59,7 +59,7 @@ function makeVotes({ server, where, board }) {
     } catch (error) { bad(error); }
   }
   function inCell(cell) {
-    const node = h("button.lb-star", { type: "button", tabindex: "-1", hidden: true, title: t`Star (S)`, onclick: () => star(board.cellOf(cell.name)) });
+    const node = h("button.lb-star", { "data-needs": "lb_star", type: "button", tabindex: "-1", hidden: true, title: t`Star (S)`, onclick: () => star(board.cellOf(cell.name)) });
     starNodes.set(cell.name, node);
     mark(cell.name, node);
     return node;

@@ -4,7 +4,7 @@ function makeFriends({ server, where, took, said }) {
   const file = h("input", { type: "file", accept: ".json,application/json", hidden: true, id: "lb-vote-file", onchange: () => { if (file.files[0]) open(file.files[0]); file.value = ""; } });
   const pasted = h("textarea.lb-caption.lb-short", { rows: "2", spellcheck: "false", maxlength: String(MOST), "aria-label": t`Copied votes` });
   const list = h("ul.lb-changes");
-  const root = h("details.lb-details.lb-vote-friends", {}, h("summary", { text: t`Votes of friends` }),
+  const root = h("details.lb-details.lb-vote-friends", { "data-needs": "lb_friend" }, h("summary", { text: t`Votes of friends` }),
     h("p.lb-muted", { text: t`Page for a friend makes one file to send. Your friend looks, votes, and sends a small file back.` }),
     h("div.lb-line", {}, h("button.lb-button", { type: "button", text: t`Add a friend's votes`, onclick: () => file.click() }), file), list,
     h("details.lb-details", {}, h("summary", { text: t`Paste what was copied` }), pasted,
