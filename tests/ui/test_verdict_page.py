@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,31 @@ CHROMIUM = os.environ.get("LORABAKE_CHROMIUM", "")
 if not CHROMIUM:
     pytest.skip("LORABAKE_CHROMIUM names no browser", allow_module_level=True)
 
-from playwright.sync_api import expect  # noqa: E402
+from playwright.sync_api import Locator, expect  # noqa: E402
+from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.grid.verdict.record import write_verdict  # noqa: E402
 from tests.grid.test_verdict import burnt_evidence  # noqa: E402
 from tests.ui.browsing import chromium, open_section, visit, watched  # noqa: E402
 from tests.ui.conftest import running_page  # noqa: E402
 from tests.ui.test_verdict import make_measured_grid  # noqa: E402
+
+
+def walk_the_map(tab: Tab, verdict: Locator) -> None:
+    """A cell of the map leads to its picture in the grid, by mouse and by keys."""
+    grid = tab.locator("#lb-ready .lb-cells")
+    ringed = grid.locator(".lb-ringed")
+    verdict.get_by_role("button", name=re.compile("^epoch 3, weight 0.8, ")).click()
+    expect(ringed).to_have_attribute("aria-label", re.compile("^epoch 3 · weight 0.8"))
+    expect(ringed).to_be_focused()
+    expect(ringed).to_be_in_viewport()
+    verdict.get_by_role("button", name=re.compile("^epoch 1, weight 0.8, ")).focus()
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    expect(ringed).to_have_attribute("aria-label", re.compile("^epoch 1 · weight 1"))
+    expect(ringed).to_be_focused()
+    tab.keyboard.press("ArrowLeft")  # and on from there
+    expect(ringed).to_have_attribute("aria-label", re.compile("^epoch 1 · weight 0.8"))
 
 
 def test_what_is_proposed_and_why(tmp_path: Path) -> None:
@@ -38,12 +57,16 @@ def test_what_is_proposed_and_why(tmp_path: Path) -> None:
             ["plain base", "weight 0.8", "weight 1.0"]
         )
         chosen = verdict.get_by_role("row", name="epoch 2").locator("td").last
-        expect(chosen.get_by_role("img", name="proposed")).to_be_visible()
+        expect(
+            chosen.get_by_role("button", name=re.compile("^epoch 2, weight 1.0, .*proposed"))
+        ).to_be_visible()
+        walk_the_map(tab, verdict)
 
         verdict.get_by_label("Show").select_option(label="Saturation")
         burnt = verdict.get_by_role("row", name="epoch 3").locator("td").last
         expect(burnt).to_contain_text("‼")
-        expect(burnt.get_by_role("img", name="a plain sign of overcooking")).to_be_visible()
+        said = burnt.get_by_role("button", name=re.compile(r"a plain sign of overcooking"))
+        expect(said).to_be_visible()
         expect(verdict.locator(".lb-verdict-legend")).to_contain_text("Deeper is more overcooked")
 
         hint = verdict.get_by_role("listitem").filter(has_text="Signs of overcooking")

@@ -9,7 +9,7 @@ const shownGrid = makeBoard({
   server, where, look: () => again(),
   onAdded: () => { trigger("changed"); tell("captions", { project }); tell("nudge"); },
 });
-shownGrid.mount(makeVerdict({ server, where }));
+shownGrid.mount(makeVerdict({ server, where, choose: shownGrid.goTo }));
 shownGrid.mount(makeVotes({ server, where: () => ({ ...where(), grid: shownGrid.view()?.name }), board: shownGrid }));
 const loraLook = makeLoraLook({ server, project: () => project });
 const empty = h("p.lb-muted.lb-hint", { text: t`There is no LoRA file yet. Bake one first; the first epoch is enough to begin.` });

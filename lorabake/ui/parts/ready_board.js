@@ -129,9 +129,19 @@ function makeBoard({ server, where, onAdded, look }) {
     for (const extra of extras) extra.clear?.();
   }
 
+  /** Choose the cell of an epoch and a weight, on the sheet that is shown if it has one, and go to it. */
+  function goTo(epoch, weight) {
+    const z = table.current().at[2];
+    const found = view.cells.filter((cell) => cell.weight === weight && (cell.epoch === epoch || !weight));
+    const cell = found.find((one) => one.at[2] === z && one.epoch === epoch) || found.find((one) => one.epoch === epoch) || found[0];
+    if (!cell) return;
+    table.choose(cell.at);
+    table.hold();
+  }
+
   return {
     root, box: large.root, draw, label, address, cellOf,
-    view: () => view, cellAt: table.cellAt, current: table.current, move: table.move,
+    view: () => view, cellAt: table.cellAt, current: table.current, move: table.move, goTo,
     active: () => Boolean(view) && ["running", "queued"].includes(view.state),
     mount(extra) {
       extras.push(extra);

@@ -134,7 +134,7 @@ function makeGridTable({ address, open, focused, ticked, inCell }) {
   });
 
   return {
-    root, draw, key, move, hold, tick, canTick, cellAt, current,
+    root, draw, key, choose, move, hold, tick, canTick, cellAt, current,
     isTicked: (cell) => marks.has(cell.name),
     untick(names) { for (const name of names) marks.delete(name); if (view) marked(); },
     clear() { view = null; drawn = ""; focus = [0, 0, 0]; marks.clear(); nodes.clear(); replace(frame); },

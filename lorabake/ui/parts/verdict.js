@@ -1,8 +1,9 @@
 /**
  * The measured verdict of a grid: a button, one sentence, a heat map on the grid's axes, hints.
- * An extra of the board (see ready_board.js). where(): { project, run }.
+ * An extra of the board (see ready_board.js). where(): { project, run }; choose(epoch, weight): a cell
+ * of the map was pressed.
  */
-function makeVerdict({ server, where }) {
+function makeVerdict({ server, where, choose }) {
   let grid = "", about = null, record = null, stamp = "", chosen = "", asking = false, seen = "";
   const press = h("button.lb-button", { "data-needs": "lb_measure", type: "button", onclick: () => act(server.lb_measure) });
   const stop = h("button.lb-button.lb-danger", { "data-needs": "lb_stop", type: "button", text: t`Stop measuring`, onclick: () => act(server.lb_stop, { place: about.place }) });
@@ -81,7 +82,8 @@ function makeVerdict({ server, where }) {
     const depth = (value) => Math.round(100 * (measure.better === "lower" ? high - value : value - low) / room);
     const here = (epoch, weight, cell) => Boolean(cell) && cell.epoch === epoch && cell.weight === weight;
     const used = new Set();
-    const mark = (sign, words) => { used.add(`${sign} ${words}`); return h("b.lb-verdict-mark", { text: sign, title: words, "aria-label": words, role: "img" }); };
+    const mark = (sign, words) => { used.add(`${sign} ${words}`); return h("b.lb-verdict-mark", { text: sign, title: words }); };
+    const column = (value) => (value ? t`weight ${Number.isInteger(value) ? value.toFixed(1) : value}` : t`plain base`);
     const cell = (epoch, y, weight, x) => {
       const value = measure.values[y][x];
       if (value === null) return h("td.lb-verdict-none", { text: "–", "aria-label": t`not measured` });
@@ -91,17 +93,20 @@ function makeVerdict({ server, where }) {
         here(epoch, weight, record.runner_up) && mark("☆", t`next best`),
         measure.near[y][x] && mark("≈", measure.name === "score" ? t`too close to tell apart` : t`within noise of the best`),
         sign > 0 && mark(sign >= 0.5 ? "‼" : "!", sign >= 0.5 ? t`a plain sign of overcooking` : t`a first sign of overcooking`),
-      ];
+      ].filter(Boolean);
       const error = measure.errors[y][x];
-      const node = h("td", { title: error ? t`± ${Number(error.toPrecision(2))} (standard error of the difference from the best)` : undefined }, h("span.lb-verdict-number", { text: measure.shown[y][x] }), ...marks);
+      const node = h("td", {}, h("button.lb-verdict-cell", {
+        type: "button", "aria-label": [t`epoch ${epoch}`, column(weight), measure.shown[y][x], ...marks.map((one) => one.title)].join(", "),
+        title: error ? t`± ${Number(error.toPrecision(2))} (standard error of the difference from the best)` : undefined,
+        onclick: () => choose(epoch, weight),
+      }, h("span.lb-verdict-number", { text: measure.shown[y][x] }), ...marks));
       node.style.setProperty("--depth", `${isSign ? Math.round(100 * sign) : depth(value)}%`);
       node.classList.toggle("lb-verdict-chosen", here(epoch, weight, record.verdict));
       node.classList.toggle("lb-verdict-sign", isSign && sign > 0);
       return node;
     };
-    const weight = (value) => (Number.isInteger(value) && value ? value.toFixed(1) : String(value));
     replace(map, h("table", { class: isSign ? "lb-verdict-signs" : "" }, h("caption.lb-sr", { text: t`${spoken(measure.title)} by epoch and weight` }),
-      h("thead", {}, h("tr", {}, h("td"), ...record.weights.map((value) => h("th", { scope: "col", text: value ? t`weight ${weight(value)}` : t`plain base` })))),
+      h("thead", {}, h("tr", {}, h("td"), ...record.weights.map((value) => h("th", { scope: "col", text: column(value) })))),
       h("tbody", {}, ...record.epochs.map((epoch, y) => h("tr", {}, h("th", { scope: "row", text: t`epoch ${epoch}` }), ...record.weights.map((value, x) => cell(epoch, y, value, x)))))));
     say(legend, [isSign ? t`Deeper is more overcooked` : t`Deeper is better (${measure.better === "lower" ? t`lower` : t`higher`} numbers)`, ...used].join(" · "));
     say(aboutIt, spoken(measure.about));
