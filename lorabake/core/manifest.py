@@ -41,8 +41,9 @@ def thaw(frozen: Mapping[str, Any]) -> Dataset:
         root = Path(str(frozen["root"]))
         concepts = tuple(_thaw_concept(item, root) for item in frozen["concepts"])
     except (KeyError, TypeError, ValueError, AttributeError, RecipeError) as error:
+        why = shown(str(error), 200)
         raise DatasetError(
-            f"The list of pictures of this run (dataset.json) is damaged: {error}. Prepare the run anew."
+            f"The list of pictures of this run (dataset.json) is damaged: {why}. Prepare the run anew."
         ) from error
     return Dataset(root, concepts)
 

@@ -158,6 +158,13 @@ def open_board(folder: Path) -> Board:
     if (folder / PLAN).is_file():
         return board_of(read_plan(folder), run_of(folder))
     plan, run = read_xyz(folder), run_of(folder)
+    try:
+        return _board(plan, run)
+    except (LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise GridError(f"{folder.name} is not a grid ({error}). Start a new one.") from error
+
+
+def _board(plan: XyzPlan, run: Run) -> Board:
     x_axis, y_axis, z_axis = plan.axes
     shots = shots_by_place(plan)
     spots = [

@@ -26,6 +26,7 @@ from lorabake.core.errors import (
 )
 from lorabake.core.events import read_events, read_head, read_tail
 from lorabake.core.files import read_json
+from lorabake.core.manifest import thaw
 from lorabake.core.names import natural_key
 from lorabake.core.training_caption import with_choices_made
 from lorabake.core.workspace import Workspace
@@ -175,6 +176,13 @@ def test_events_of_no_time_or_kind_are_left_out(tmp_path: Path) -> None:
     assert read_events(path)[0] == []
 
 
+def test_a_damaged_list_of_pictures_is_not_quoted_whole() -> None:
+    concept = {"name": "x", "folder": "x", "repeats": "x" * 5000, "trigger": "x", "images": []}
+    with pytest.raises(DatasetError, match="damaged") as caught:
+        thaw({"format": 1, "root": "/data", "concepts": [concept]})
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize("offset", [-1, -(10**400), 10**400])
 def test_places_in_a_file_that_are_none_are_its_ends(tmp_path: Path, offset: int) -> None:
     path = tmp_path / "events.jsonl"
@@ -184,8 +192,12 @@ def test_places_in_a_file_that_are_none_are_its_ends(tmp_path: Path, offset: int
 
 @pytest.mark.parametrize(
     "change",
-    [{"files": {"a": ["00"]}}, {"axes": [{"kind": "Seed", "values": [], "fixed": False}] * 3}],
-    ids=["a file without a hash", "axes without values"],
+    [
+        {"files": {"a": ["00"]}},
+        {"axes": [{"kind": "Seed", "values": [], "fixed": False}] * 3},
+        {"axes": [{"kind": "Seed", "values": ["nnn"], "fixed": False}] * 3},
+    ],
+    ids=["a file without a hash", "axes without values", "a seed that is no number"],
 )
 def test_plans_of_grids_with_holes_are_none(tmp_path: Path, change: dict[str, object]) -> None:
     (tmp_path / "xyz.json").write_text(json.dumps({**XYZ_PLAN, **change}), encoding="utf-8")

@@ -1,13 +1,16 @@
+/** Without blanks around it, as Python's strip sees them: `trim` would also take a byte order mark out of a tag. */
+const bare = (text) => text.replace(/^(?:[^\S\ufeff]|[\x1c-\x1f\x85])+|(?:[^\S\ufeff]|[\x1c-\x1f\x85])+$/g, "");
+
 /** The tags of a caption: the first line that has any is the one that is trained; other lines stay. */
 function captionLine(text) {
   // The same breaks as Python's splitlines; kept, so that what is around the line comes back as it was.
   const pieces = text.split(/(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])/);
-  let at = pieces.findIndex((piece, i) => i % 2 === 0 && piece.split(",").some((tag) => tag.trim()));
+  let at = pieces.findIndex((piece, i) => i % 2 === 0 && piece.split(",").some(bare));
   if (at < 0) at = 0;
   const places = []; // [begin, end] of each tag in the line, in characters
   let from = 0;
   for (const part of pieces[at].split(",")) {
-    const tag = part.trim();
+    const tag = bare(part);
     if (tag) { const begin = from + part.indexOf(tag); places.push([begin, begin + tag.length]); }
     from += part.length + 1;
   }
