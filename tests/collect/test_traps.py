@@ -185,7 +185,7 @@ def test_a_hostile_answer_costs_one_sentence_and_no_memory(
     serve: Serve, misdeed: str, words: str
 ) -> None:
     board = serve("safebooru", entries(2), misdeed=misdeed)
-    web = Web(tries=1, timeout=(2, 0.5))
+    web = Web(tries=1, timeout=(5, 1.5))
     tracemalloc.start()
     try:
         with pytest.raises(NetworkError, match=words):

@@ -35,7 +35,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 @pytest.fixture
 def web() -> Web:
-    return Web(timeout=(2.0, 0.5), backoff=0.01)
+    return Web(timeout=(5.0, 1.5), backoff=0.01)  # the server's thread may be late
 
 
 def wanted(site: Site, **changes: object) -> Wanted:
@@ -178,12 +178,12 @@ def test_requests_to_one_host_keep_their_distance(site: Site) -> None:
 
 
 def test_waiting_can_be_stopped(site: Site) -> None:
-    site.misbehave("busy", times=9)
+    site.misbehave("busy in a while", times=9)
     began = time.monotonic()
     web = Web(should_stop=lambda: time.monotonic() - began > 0.3)
     with pytest.raises(Stopped), web.open(f"{site.files}/plain/thing"):
         pass
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 20, "Retry-After: 30"
 
 
 def test_a_site_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def test_a_changed_file_is_not_glued_to_the_old_one(site: Site, web: Web, tmp_pa
     loose = wanted(site, size=None, sha256=None)
     site.misbehave("truncate")
     site.misbehave("truncate")
-    stopping = Web(timeout=(2.0, 0.5), should_stop=lambda: part.exists())
+    stopping = Web(timeout=(5.0, 1.5), should_stop=lambda: part.exists())
     with pytest.raises(Stopped):
         fetch(stopping, loose, part)
     site.contents["thing"] = new = DATA[::-1]

@@ -175,6 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
         if plan == "busy":
             self._body(429, b"slow down", {"Retry-After": "1"})
             return
+        if plan == "busy in a while":
+            self._body(429, b"slow down", {"Retry-After": "30"})
+            return
         if plan == "very busy":
             self._body(429, b"slow down", {"Retry-After": "7200"})
             return

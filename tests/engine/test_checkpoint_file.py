@@ -109,10 +109,10 @@ def test_more_tensors_than_any_model(tmp_path: Path) -> None:
 def test_header_of_absurd_length(tmp_path: Path, length: int) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(struct.pack("<Q", length) + b"{" + b" " * 1000)
-    before = time.perf_counter()
+    before = time.process_time()
     with pytest.raises(ModelFileError, match="claims to be"):
         read_header(path)
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1
 
 
 @pytest.mark.parametrize(

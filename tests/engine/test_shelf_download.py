@@ -71,7 +71,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def get(space: Workspace, text: str = SPEC, **options: Any) -> Path:
-    web = Web(timeout=(2.0, 0.5), backoff=0.01)
+    web = Web(timeout=(5.0, 1.5), backoff=0.01)
     return download(space, parse_spec(text), web=web, **options)
 
 
