@@ -19,8 +19,9 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
 from playwright.sync_api import Browser, Locator, expect  # noqa: E402  (after the reason to skip)
 from playwright.sync_api import Page as Tab  # noqa: E402
 
+from lorabake.captions.dtext import plain  # noqa: E402
 from lorabake.core.lock import machine_lock  # noqa: E402
-from lorabake.core.tags import caption_form  # noqa: E402
+from lorabake.core.tags import caption_form, tag_key  # noqa: E402
 from lorabake.core.vocabulary.fetch import SITE_VARIABLE  # noqa: E402
 from lorabake.grid.page import write_page  # noqa: E402
 from tests.collect.board import Board, running  # noqa: E402
@@ -56,6 +57,7 @@ from tests.ui.inspecting import add_box, let_tagger_say, read  # noqa: E402
 pytestmark = pytest.mark.browser
 
 PROGRAM = Path(__file__).with_name("shared_page.py")
+WIKI = "\n\n".join(line(TEXTS, 100)[:60])
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +115,8 @@ def test_nothing_runs_and_nothing_is_altered(browser: Browser, tmp_path: Path) -
         assert lock.acquire(), "somebody bakes"
         stack.callback(lock.release)  # meanwhile no job begins: they wait, and are listed
         wiki = stack.enter_context(danbooru())
-        body = "\n\n".join(line(TEXTS, 200)[:60])
-        wiki.records["/wiki_pages.json"] = [{"title": "kafka", "body": body, "is_deleted": False}]
+        asked = {"id": 1, "title": tag_key(tags()[0]), "body": WIKI, "is_deleted": False}
+        wiki.records["/wiki_pages.json"] = [asked]
         stack.enter_context(running(board))
         outside = {
             **environment({"danbooru": board}, tmp_path / "config"),
@@ -175,6 +177,14 @@ def _editor(tab: Tab, made: Made) -> None:
         tab.get_by_role("button", name="Next →").click()
     scroll_through(tab, "#lb-editor .lb-view")
     _files(tab, "editor")
+    # The wiki's page of a tag, without the wiki's own signs.
+    cells.first.click()
+    read(tab)
+    tab.locator("#lb-editor .lb-tag-name").first.click()
+    tab.get_by_role("button", name="What is it?").click()
+    expect(tab.locator(".lb-wiki-body p").nth(20)).to_be_visible()
+    must_show(tab, "editor", [part for part in plain(WIKI).split("\n\n")[:20] if part])
+    tab.locator(".lb-wiki").get_by_role("button", name="Close").click()
     # A script typed by hand is a tag like any other; what is offered meanwhile is text too.
     cells.first.click()
     read(tab)
