@@ -1,5 +1,7 @@
 """What every test may rely on: no network, no settings from outside, a workspace of its own."""
 
+import gc
+import json
 import os
 import shutil
 import signal
@@ -95,6 +97,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long_files_first(items)
 
 
+def pytest_collection_finish() -> None:
+    # What was imported stays; looking through it for garbage again and again would cost the tests
+    # time, and those that measure the processor's time a pause that is not theirs.
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _no_network() -> Iterator[None]:
     """Fail the test that reached out, even if the code under test swallowed the error."""
@@ -113,6 +122,18 @@ def _denormals_stay() -> Iterator[None]:
     yield
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_flush_denormal(False)
+
+
+# --- figures of the docs ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def figures() -> Iterator[dict[str, Any]]:
+    """What tests count on their way; `python -m tests.figures` puts it into the docs."""
+    counted: dict[str, Any] = {}
+    yield counted
+    if path := os.environ.get("LORABAKE_FIGURES"):
+        Path(path).write_text(json.dumps(counted), encoding="utf-8")
 
 
 # --- places --------------------------------------------------------------------------------------
