@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lorabake.core.errors import RecipeError
+from lorabake.core.errors import RecipeError, WorkspaceError
+from lorabake.core.run import Run
 
 app = typer.Typer(
     name="lorabake",
@@ -41,6 +42,20 @@ def answer(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]
         print(json.dumps(result, ensure_ascii=False, default=str))
     else:
         print("\n".join(lines()))
+
+
+def run_at(folder: Path, *, recipe: bool = True) -> Run:
+    """The run whose folder was named; WorkspaceError when there is none. recipe: it must have one."""
+    run = Run(folder.absolute())
+    if not run.folder.is_dir():
+        raise WorkspaceError(
+            f"There is no folder {run.folder}. Name that of a bake: PROJECT/runs/NAME."
+        )
+    if recipe and not run.recipe_path.is_file():
+        raise WorkspaceError(
+            f"{run.folder} is no bake: it has no {run.recipe_path.name}. Name a folder of PROJECT/runs."
+        )
+    return run
 
 
 def changes_of(pairs: Iterable[str] | None, option: str, example: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lorabake.cli.common import AsJson, answer, app
+from lorabake.cli.common import AsJson, answer, app, run_at
 
 
 @app.command()
@@ -47,14 +47,13 @@ def export(
     """
     from dataclasses import replace
 
-    from lorabake.core.run import Run
     from lorabake.core.settings import checked, setting_fields
     from lorabake.grid.handover.choice import choose
     from lorabake.grid.handover.make import hand_over
     from lorabake.grid.handover.settings import KEEP, TRIM, HandoverSettings
 
     specs = {spec.name: spec for spec in setting_fields(HandoverSettings)}
-    choice = choose(Run(run_dir.absolute()), epoch, checked(specs["weight"], weight))
+    choice = choose(run_at(run_dir), epoch, checked(specs["weight"], weight))
     suggested = choice.suggested()
     settings = replace(
         suggested,

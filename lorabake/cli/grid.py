@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lorabake.cli.common import AsJson, WorkspaceDir, answer, app, stop_on_ctrl_c
+from lorabake.cli.common import AsJson, WorkspaceDir, answer, app, run_at, stop_on_ctrl_c
 from lorabake.cli.measuring import measured, measured_lines
 from lorabake.core.errors import GridError
 from lorabake.core.workspace import Workspace
@@ -95,7 +95,6 @@ def grid(
     as_json: AsJson = False,
 ) -> None:
     """Render epochs by weights at a fixed seed, or any axes, from the saved files."""
-    from lorabake.core.run import Run
     from lorabake.grid.sitting import prepare, render_here
 
     both = {
@@ -107,7 +106,7 @@ def grid(
         "clip_skip": clip_skip, "margin": margin, "vary_seeds": vary_seeds, "keep_random": keep_random,
     }  # fmt: skip
     asked = both | _way({"x": x, "y": y, "z": z}, plain, more, sub_grids)
-    folder = prepare(Run(run_dir.absolute()), asked, lambda: Workspace.open(workspace), _tell)
+    folder = prepare(run_at(run_dir), asked, lambda: Workspace.open(workspace), _tell)
     should_stop = _stop_on_ctrl_c()
     result = render_here(folder, tell=_tell, should_stop=should_stop)
     if measure:

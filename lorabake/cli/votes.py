@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from lorabake.cli.common import AsJson, answer, app
+from lorabake.cli.common import AsJson, answer, app, run_at
 from lorabake.core.errors import GridError
+from lorabake.core.run import Run
 
 
 @app.command()
@@ -30,7 +31,7 @@ def votes(
 
     Shares lie between 0 and 1, each with its interval of 95 %; `chance` is that of being the best.
     """
-    folders = _grids(run_dir.absolute(), grid)
+    folders = _grids(run_at(run_dir, recipe=False), grid)
     said = _add(folders, add) if add else ""
     found = [_told(folder, by) for folder in folders]
     answer(
@@ -40,22 +41,23 @@ def votes(
     )
 
 
-def _grids(run: Path, name: str) -> list[Path]:
+def _grids(run: Run, name: str) -> list[Path]:
     """The folders of the grids that are meant; GridError when there is none."""
     from lorabake.core.names import natural_key
-    from lorabake.core.run import Run
     from lorabake.grid.job import PLAN
     from lorabake.grid.xyz import XYZ
 
-    home = Run(run).grid_dir
+    home = run.grid_dir
     found = [
         folder
         for folder in (home.iterdir() if home.is_dir() else ())
         if (folder / PLAN).is_file() or (folder / XYZ).is_file()
     ]
     chosen = [folder for folder in found if name in ("", folder.name)]
+    if not found:
+        raise GridError(f"{run.name} has no grid yet. Render one first: grid RUN_DIR --prompt …")
     if not chosen:
-        known = ", ".join(sorted(folder.name for folder in found)) or "none yet"
+        known = ", ".join(sorted(folder.name for folder in found))
         raise GridError(f"There is no grid {name!r} in {run.name}. There are: {known}.")
     return sorted(chosen, key=lambda folder: natural_key(folder.name))
 

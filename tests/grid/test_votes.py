@@ -437,3 +437,18 @@ def test_verb_votes(
     for wrong in (("--by", "Tom"), ("--grid", "other"), ("--add", run)):
         code, said = refused(("votes", run, *wrong), monkeypatch, capsys)
         assert (code, said.startswith("lorabake: ")) == (1, True)
+
+
+def test_verbs_of_a_run_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong folder is named as such, not as a bake without files."""
+    export = ("--epoch", 1, "--weight", 1, "--to", tmp_path)
+    for verb, *more in (("grid",), ("votes",), ("export", *export)):
+        code, said = refused((verb, tmp_path / "nowhere", *more), monkeypatch, capsys)
+        assert (code, f"There is no folder {tmp_path / 'nowhere'}" in said) == (1, True), said
+    for verb, *more in (("grid",), ("export", *export)):
+        code, said = refused((verb, tmp_path, *more), monkeypatch, capsys)
+        assert (code, f"{tmp_path} is no bake" in said) == (1, True), said
+    code, said = refused(("votes", tmp_path), monkeypatch, capsys)
+    assert (code, "has no grid yet" in said) == (1, True), said
