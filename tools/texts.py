@@ -26,7 +26,12 @@ WITHOUT = ("cli", "practice")  # packages whose sentences never reach the page
 
 def texts() -> set[str]:
     """Every key."""
-    return {*script_texts(), *python_texts(), *preset_texts(), *SHORT}
+    return sentences() | set(script_texts())
+
+
+def sentences() -> set[str]:
+    """Those that may come from Python, which the page finds by their shape."""
+    return {*python_texts(), *preset_texts(), *SHORT}
 
 
 # --- the scripts ------------------------------------------------------------------------------------
@@ -115,9 +120,24 @@ def preset_texts() -> Iterator[str]:
 
 # --- Python -----------------------------------------------------------------------------------------
 
-INTERNAL: tuple[str, ...] = ("AssertionError", "KeyError", "TypeError", "ValueError", "RuntimeError", "SystemExit")
+INTERNAL: tuple[str, ...] = (
+    "AssertionError",
+    "KeyError",
+    "TypeError",
+    "ValueError",
+    "RuntimeError",
+    "SystemExit",
+)
 INTERNAL += ("NotImplementedError", "IndexError", "AttributeError", "OSError", "StopIteration")
-CODE_CALLS: tuple[str, ...] = ("debug", "info", "warning", "exception", "compile", "execute", "executemany")
+CODE_CALLS: tuple[str, ...] = (
+    "debug",
+    "info",
+    "warning",
+    "exception",
+    "compile",
+    "execute",
+    "executemany",
+)
 CODE_CALLS += ("executescript", "add_argument", "add_parser", "getLogger", "TypeVar", "strptime")
 
 
@@ -235,15 +255,30 @@ SHORT = frozenset(
         "polynomial",
         "attention",
     ]
-) | {"{0}, T = {1}", "(empty)", "velocity (v)", "noise (epsilon)"}
+) | {
+    "{0}, T = {1}",
+    "(empty)",
+    "velocity (v)",
+    "noise (epsilon)",
+    "weight {0}",
+    "1 implication",
+    "{0} implications",
+    "1 aliase",
+    "{0} aliases",
+    "batches",
+    "times",
+    "share",
+    "epoch {0}",
+    "seed {0}",
+}
 
 
 def is_text(key: str) -> bool:
     """Whether people are meant to read it: two words or more, or one that begins as a title does."""
-    fixed = re.sub(r"`[^`]*`", " ", re.sub(r"\{\d+\}", " ", key))
+    fixed = " ".join(re.sub(r"`[^`]*`|\{\d+\}", " ", key).split())
     words = re.findall(r"[A-Za-z][A-Za-z'’-]+", fixed)
     if len(words) >= 4 and not re.search(r"</|\bSELECT\b|\bFROM\b|\bWHERE\b|ROWID|\(\?|;$", fixed):
-        return bool(re.search(r"[a-z]{2,}[,;:]? [a-z]{2,}", fixed))
+        return bool(re.search(r"[a-z]{2,}[,;:]? [a-z]{2,}|^[A-Z].*[a-z].*\.$", fixed))
     if not words or re.search(
         r"[<>{}\\_]|==|://|^[-./@#%&*]|\bSELECT\b|\bFROM\b|\bWHERE\b|ROWID|\dpx|\(\?|^\)", fixed
     ):
@@ -257,8 +292,9 @@ def is_text(key: str) -> bool:
 
 
 def known(code: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads((LANGUAGES / f"{code}.json").read_text(encoding="utf-8"))
-    return found
+    """A language's file, both of its parts together."""
+    parts: dict[str, dict[str, str]] = json.loads((LANGUAGES / f"{code}.json").read_text("utf-8"))
+    return {key: text for part in parts.values() for key, text in part.items()}
 
 
 def codes() -> list[str]:
@@ -284,7 +320,13 @@ def main() -> None:
 
 
 def write(code: str, words: dict[str, str]) -> None:
-    text = json.dumps(words, ensure_ascii=False, indent=0)
+    """Sort it into what only the scripts say, and what Python may say as well."""
+    shared = sentences()
+    parts = {
+        "scripts": {key: words[key] for key in sorted(words.keys() - shared)},
+        "sentences": {key: words[key] for key in sorted(words.keys() & shared)},
+    }
+    text = json.dumps(parts, ensure_ascii=False, indent=0)
     (LANGUAGES / f"{code}.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -26,6 +26,7 @@ from lorabake.ui.guard import (
     refuse,
     single_headers,
 )
+from lorabake.ui.language import asked_for, say, tag_of
 from lorabake.ui.link import DoorClosed, Link
 from lorabake.ui.roles import Person
 from lorabake.ui.theme import tokens_css
@@ -82,7 +83,7 @@ class Entrance:
             if path == "/" and method == "GET" and person is None:
                 # A strict cookie does not come with a link that was followed from another site, but
                 # does with the next step, which is from here.
-                return await _page(send, 200, "", "", onward=ENTER)
+                return await _page(send, 200, "", "", headers, onward=ENTER)
             if person is None:
                 raise Refused(401)
         except Refused as refused:
@@ -113,7 +114,7 @@ class Entrance:
             if person is not None:
                 await answer_with(send, 303, b"", location="/")
             else:
-                await _page(send, 200, "", "")
+                await _page(send, 200, "", "", headers)
             return
         if method != "POST":
             raise Refused
@@ -127,7 +128,7 @@ class Entrance:
         try:
             token = self.link.enter(form.get("code", [""])[0], name)
         except DoorClosed as closed:
-            await _page(send, 403, str(closed), name)
+            await _page(send, 403, str(closed), name, headers)
             return
         await answer_with(send, 303, b"", location="/", **_cookie(token, self.link))
 
@@ -159,10 +160,16 @@ def _same_site(headers: dict[str, str], host: str) -> None:
         raise Refused
 
 
-async def _page(send: Send, status: int, problem: str, name: str, onward: str = "") -> None:
+async def _page(
+    send: Send, status: int, problem: str, name: str, headers: dict[str, str], onward: str = ""
+) -> None:
+    """The form, in the first language of the browser's that there is."""
+    code = asked_for(headers.get("accept-language", ""))
     onward_tag = f'<meta http-equiv="refresh" content="0;url={onward}">' if onward else ""
     said = (
-        f'<p class="bad" role="alert"><b>Not let in.</b> {escape(problem)}</p>' if problem else ""
+        f'<p class="bad" role="alert"><b>{say(NOT_LET_IN, code)}</b> {escape(say(problem, code))}</p>'
+        if problem
+        else ""
     )
     html = _HTML.format(
         tokens=tokens_css().replace(".dark{", "@media (prefers-color-scheme: dark){:root{") + "}",
@@ -170,12 +177,25 @@ async def _page(send: Send, status: int, problem: str, name: str, onward: str = 
         said=said,
         name=escape(name[:200], quote=True),
         enter=ENTER,
+        language=tag_of(code),
+        **{key: escape(say(text, code)) for key, text in TEXTS.items()},
     )
     await answer_with(send, status, html.encode(), kind="text/html; charset=utf-8")
 
 
+NOT_LET_IN = "Not let in."
+TEXTS = {
+    "title": "lorabake: come in",
+    "heading": "Help with a LoRA",
+    "invited": "Somebody has invited you to their lorabake. You need the code they gave you; it opens "
+    "the door once.",
+    "your_name": "Your name",
+    "code": "Code",
+    "come_in": "Come in",
+    "seen": "The owner sees your name and what you change, and can end the visit at any moment.",
+}
 _HTML = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>lorabake: come in</title>
+<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">{onward}
 <style>{tokens}
 * {{ box-sizing: border-box; }}
@@ -196,16 +216,16 @@ button:hover {{ background: var(--lb-accent-hover); }}
 .bad {{ padding: 10px 12px; border: 1px solid var(--lb-bad); border-radius: 6px; color: var(--lb-bad); }}
 .small {{ margin: 16px 0 0; font-size: 14px; }}
 </style></head><body><main>
-<h1>Help with a LoRA</h1>
-<p>Somebody has invited you to their lorabake. You need the code they gave you; it opens the door once.</p>
+<h1>{heading}</h1>
+<p>{invited}</p>
 {said}
 <form method="post" action="{enter}">
-<label for="name">Your name</label>
+<label for="name">{your_name}</label>
 <input id="name" name="name" maxlength="40" autocomplete="nickname" required value="{name}">
-<label for="code">Code</label>
+<label for="code">{code}</label>
 <input id="code" name="code" maxlength="60" autocomplete="off" autocapitalize="characters" spellcheck="false" required>
-<button>Come in</button>
+<button>{come_in}</button>
 </form>
-<p class="small">The owner sees your name and what you change, and can end the visit at any moment.</p>
+<p class="small">{seen}</p>
 </main></body></html>
 """

@@ -53,8 +53,9 @@ SECTIONS: tuple[ModuleType, ...] = (
 )
 
 # A loaf with three cuts, drawn here so that nothing is fetched.
+SKIP = "Skip to the open section"
 BRAND = (
-    '<a class="lb-skip" href="#lb-next">Skip to the open section</a>'
+    f'<a class="lb-skip" href="#lb-next">{SKIP}</a>'
     '<svg viewBox="0 0 32 32" fill="none" stroke="currentColor" stroke-width="2.4" '
     'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">'
     '<path d="M4 18c0-6 5-9 12-9s12 3 12 9c0 3-1 6-3 6H7c-2 0-3-3-3-6Z"/>'

@@ -1,4 +1,5 @@
-"""The page in other languages: one file each, `CODE.json`, of {"English with {0}": "the same"}.
+"""The page in other languages: one file each, `CODE.json`, of {"English with {0}": "the same"} in two
+parts: what only the scripts say, and the sentences that may come from Python.
 
 English is written where it is said, in the page's scripts (t`…`) and in Python. The page's script
 `language.js` puts the other language's words in their place; a sentence that comes from Python, or from a
@@ -26,7 +27,7 @@ class Language:
     tag: str
 
 
-LANGUAGES: tuple[Language, ...] = ()
+LANGUAGES = (Language("ja", "日本語", "ja"), Language("zh", "简体中文", "zh-Hans"))
 
 
 @cache
@@ -40,8 +41,8 @@ def content(code: str) -> bytes:
 @cache
 def words(code: str) -> Mapping[str, str]:
     """English text to the language's."""
-    found: Mapping[str, str] = json.loads(content(code))
-    return found
+    parts: Mapping[str, Mapping[str, str]] = json.loads(content(code))
+    return {key: text for part in parts.values() for key, text in part.items()}
 
 
 def offered() -> dict[str, dict[str, str]]:
@@ -54,6 +55,25 @@ def offered() -> dict[str, dict[str, str]]:
         }
         for language in LANGUAGES
     }
+
+
+def asked_for(header: str) -> str:
+    """The code of the first language in an Accept-Language header that there is; "" for English."""
+    for wish in header[:1000].split(","):
+        code = wish.split(";")[0].strip().lower().split("-")[0]
+        if code == "en" or any(code == language.code for language in LANGUAGES):
+            return "" if code == "en" else code
+    return ""
+
+
+def say(text: str, code: str) -> str:
+    """A whole text in a language; as it is when the language does not know it, or for ""."""
+    return words(code).get(text, text) if code else text
+
+
+def tag_of(code: str) -> str:
+    """What HTML calls the language."""
+    return next((language.tag for language in LANGUAGES if language.code == code), "en")
 
 
 def _version(code: str) -> str:

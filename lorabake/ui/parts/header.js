@@ -2,8 +2,7 @@
 const oven = makeDrawer(server);
 const badge = h("span.lb-badge", { title: t`What this machine bakes with` });
 const theme = h("button.lb-quiet", { type: "button", onclick: flip });
-const themeName = h("span.lb-long");
-theme.append(h("span", { "aria-hidden": "true", text: "◐" }), themeName);
+theme.append(h("span", { "aria-hidden": "true", text: "◐" }));
 const help = h("button.lb-quiet", { type: "button", "aria-label": t`Help`, onclick: () => dialog.showModal() }, h("span", { "aria-hidden": "true", text: "?" }), h("span.lb-long", { text: t` Help` }));
 const tongues = [["en", "English"], ...Object.entries(window.lorabakeLanguage.offered).map(([code, one]) => [code, one.name])];
 const tongue = h("select.lb-language", { "aria-label": t`Language of the page`, title: t`Language of the page`, onchange: () => window.lorabakeLanguage.change(tongue.value) },
@@ -34,7 +33,7 @@ const dialog = h("dialog.lb-dialog", { "aria-label": t`Help` },
 function label() {
   const dark = document.body.classList.contains("dark");
   const text = dark ? t`Light theme` : t`Dark theme`;
-  say(themeName, ` ${text}`);
+  theme.title = text;
   theme.setAttribute("aria-label", text);
 }
 function flip() {

@@ -1,10 +1,12 @@
 // The language of the page, known before anything is drawn: chosen last, else the browser's, else English.
 // Loaded once into the head. English is written in the scripts and in Python; another language is one
-// file of {"English with {0}": "the same"}, read here.
+// file of {"English with {0}": "the same"}, read here: "scripts" for t, "sentences" for spoken as well.
 window.lorabakeLanguage ??= (() => {
   const offered = window.lorabakeOffered || {}; // code → { name, url }
   const code = choose();
-  const words = code === "en" ? null : read(offered[code].url);
+  const file = code === "en" ? null : read(offered[code].url);
+  const sentences = file && new Map(Object.entries(file.sentences));
+  const words = file && new Map([...Object.entries(file.scripts), ...sentences]);
   document.documentElement.lang = words ? offered[code].tag : "en";
 
   function choose() {
@@ -20,7 +22,7 @@ window.lorabakeLanguage ??= (() => {
       const request = new XMLHttpRequest();
       request.open("GET", url, false);
       request.send();
-      return request.status === 200 ? new Map(Object.entries(JSON.parse(request.responseText))) : null;
+      return request.status === 200 ? JSON.parse(request.responseText) : null;
     } catch { return null; }
   }
 
@@ -51,7 +53,7 @@ window.lorabakeLanguage ??= (() => {
   const start = (text) => text.slice(0, 3);
   function prepare() {
     shapes = new Map([["", []]]);
-    for (const [key, text] of words) {
+    for (const [key, text] of sentences) {
       if (!key.includes("{0}") || !tells(key)) continue;
       const at = key.indexOf("{0}") < 3 ? "" : start(key);
       if (!shapes.has(at)) shapes.set(at, []);
@@ -63,7 +65,7 @@ window.lorabakeLanguage ??= (() => {
 
   const lower = (text) => text[0].toLowerCase() + text.slice(1);
   /** Exactly, or as it stands inside of a sentence. */
-  const exactly = (text) => words.get(text) ?? words.get(lower(text));
+  const exactly = (text) => sentences.get(text) ?? sentences.get(lower(text));
   const ENDS = code === "en" ? {} : { ".": "。", ":": "：", ";": "；" };
 
   function whole(text, depth) {
@@ -111,7 +113,7 @@ window.lorabakeLanguage ??= (() => {
   }
 
   // --- what Gradio draws: the sections' titles and what is written under them --------------------------
-  const PLAIN = [".lb-section > button.label-wrap > span:first-child", ".lb-guide", ".lb-demo-note", ".lb-skip", ".lb-from-guide > summary", ".lb-guide-text :is(p, li, caption, th)", ".lb-section button.lg", '.lb-section [data-testid="block-info"]'];
+  const PLAIN = [".lb-section > button.label-wrap > span:first-child", ".lb-guide", ".lb-demo-note", ".lb-skip", ".lb-from-guide > summary", ".lb-guide-text :is(p, li, caption, th)", ".lb-section button.lg", '#lb-project-switcher [data-testid="block-info"]', '.lb-section [data-testid="block-info"]'];
 
   /** Words between `backticks` are typed as they stand; here they are elements. */
   function say(node) {
@@ -130,9 +132,17 @@ window.lorabakeLanguage ??= (() => {
       return typed;
     }));
   }
+  /** The name of the list of projects, which stands in an attribute only. */
+  function sayName(node) {
+    const other = spoken(node.getAttribute("aria-label"));
+    if (other !== node.getAttribute("aria-label")) node.setAttribute("aria-label", other);
+  }
   if (words) {
     const unsaid = PLAIN.map((one) => `${one}:not([data-said])`).join(", ");
-    new MutationObserver(() => { for (const node of document.querySelectorAll(unsaid)) say(node); }).observe(document.documentElement, { childList: true, subtree: true });
+    new MutationObserver(() => {
+      for (const node of document.querySelectorAll(unsaid)) say(node);
+      for (const node of document.querySelectorAll("#lb-project-switcher [aria-label]")) sayName(node);
+    }).observe(document.documentElement, { childList: true, subtree: true });
   }
 
   function change(wanted) {

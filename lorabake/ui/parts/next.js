@@ -48,7 +48,7 @@ function titles(states) {
       note = h("span.lb-state");
       head.firstElementChild.after(note);
     }
-    say(note, spoken(state));
+    say(note, state.split(", ").map(spoken).join(", "));
   }
 }
 

@@ -62,7 +62,7 @@ function makeForm({ complete, onChange }) {
       if (about.title) {
         group.note = h("span.lb-more-changed");
         group.node = h("details.lb-more", { open: recall(`process-open:${about.title}`, false) },
-          h("summary", {}, h("b", { text: spoken(about.title) }), h("span.lb-muted", { text: ` ${about.about.split(", ").map(spoken).join(", ")}` }), group.note), grid);
+          h("summary", {}, h("b", { text: spoken(about.title) }), h("span.lb-muted", { text: ` ${about.about.replace("…", "").split(", ").map(spoken).join(", ")}${about.about.endsWith("…") ? "…" : ""}` }), group.note), grid);
         group.node.addEventListener("toggle", () => remember(`process-open:${about.title}`, group.node.open));
       }
       for (const field of made) field.group = group;

@@ -78,7 +78,7 @@ function drawKinds() {
   const names = CATEGORIES.map(wordFor).filter((name) => counts[name]);
   if (!names.includes(category)) category = "";
   const pill = (name, text) => h("button.lb-pill", { type: "button", "aria-pressed": String(name === category), text, onclick: () => { category = name; drawKinds(); arrange(); } });
-  replace(kinds, ...(names.length > 1 ? [pill("", t`All ${rows.length.toLocaleString("en")}`), ...names.map((name) => pill(name, `${name} ${counts[name].toLocaleString("en")}`))] : []));
+  replace(kinds, ...(names.length > 1 ? [pill("", t`All ${rows.length.toLocaleString("en")}`), ...names.map((name) => pill(name, `${spoken(name)} ${counts[name].toLocaleString("en")}`))] : []));
 }
 
 // --- one tag ---------------------------------------------------------------------------------------
