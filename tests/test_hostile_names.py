@@ -133,22 +133,31 @@ def _functions(space: Workspace, project: Project) -> dict[str, Callable[[str], 
 
 
 @pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.slow)])
-def test_names_stay_in_their_folder(space: Workspace, every: int) -> None:
-    project = space.project("kafka")
+def test_names_stay_in_their_folder(space: Workspace, every: int, figures: dict[str, Any]) -> None:
+    project, tried = space.project("kafka"), 0
     functions = _functions(space, project)
     with watched_files() as seen:
         for number, name in enumerate(NAMES):
             for place, function in enumerate(functions.values()):
                 if (number + place) % every:
                     continue
+                tried += 1
                 with suppress(LorabakeError):
                     function(name)
     assert len(seen) > 100
     assert not strayed(seen, homes(space))
+    told(figures, f"calls of {len(functions)} functions that make a place of a name", tried)
+
+
+def told(figures: dict[str, Any], what: str, count: int) -> None:
+    """For the table of docs/reliability.md."""
+    figures.setdefault("names", {})[what] = count
 
 
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
-def test_names_in_an_archive_stay_below(space: Workspace, tmp_path: Path, every: int) -> None:
+def test_names_in_an_archive_stay_below(
+    space: Workspace, every: int, figures: dict[str, Any]
+) -> None:
     """Two in one archive, as files and as a link."""
     archive, target = space.cache_dir / "a.zip", space.cache_dir / "out"
     names = [name for name in NAMES[::every] if len(name) < 60_000]
@@ -166,6 +175,7 @@ def test_names_in_an_archive_stay_below(space: Workspace, tmp_path: Path, every:
     assert all(one.path.resolve().is_relative_to(target.resolve()) for one in got)
     assert not any(path.is_symlink() for path in target.rglob("*"))
     assert not strayed(seen, homes(space))
+    told(figures, "entries of an archive, files and links", 2 * len(names))
 
 
 def number_of(name: str) -> int:
@@ -173,7 +183,7 @@ def number_of(name: str) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot have these names")
-def test_names_on_the_disk_stay_in_the_data_set(space: Workspace) -> None:
+def test_names_on_the_disk_stay_in_the_data_set(space: Workspace, figures: dict[str, Any]) -> None:
     """What somebody's folder is called: read, renamed and undone, all of it below the data set."""
     project = space.project("kafka")
     folder = project.dataset_dir / "2_odd"
@@ -190,8 +200,11 @@ def test_names_on_the_disk_stay_in_the_data_set(space: Workspace) -> None:
         dataset = scan_dataset(project.dataset_dir)
     assert len(dataset.images) > 100
     assert not strayed(seen, homes(space))
-    told = " ".join(problem.sentence for problem in dataset.problems)
-    assert all(f"{name} is a link" in told for name in ("linked.png", "linked.txt", "2_linked"))
+    told(figures, "files of a data set", made)
+    sentences = " ".join(problem.sentence for problem in dataset.problems)
+    assert all(
+        f"{name} is a link" in sentences for name in ("linked.png", "linked.txt", "2_linked")
+    )
 
 
 # --- everything that the page may ask ------------------------------------------------------------------
@@ -248,7 +261,9 @@ def _odd(name: str, usual: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("few", [FEW, pytest.param(len(NAMES), marks=pytest.mark.slow)])
-def test_whatever_the_page_asks_stays_in_the_workspace(space: Workspace, few: int) -> None:
+def test_whatever_the_page_asks_stays_in_the_workspace(
+    space: Workspace, few: int, figures: dict[str, Any]
+) -> None:
     """Each text of each server function in turn is a hostile name; others are as usual."""
     functions = server_functions()
     assert len(functions) > 150
@@ -272,6 +287,7 @@ def test_whatever_the_page_asks_stays_in_the_workspace(space: Workspace, few: in
             seen.clear()
     assert not wrong, wrong[:5]
     assert asked > 1000
+    told(figures, f"questions to the page's {len(functions)} functions", asked)
 
 
 def _looked_at(function: Callable[[Any], dict[str, Any]], fields: dict[str, Any]) -> set[str]:
@@ -281,7 +297,9 @@ def _looked_at(function: Callable[[Any], dict[str, Any]], fields: dict[str, Any]
 
 
 @pytest.mark.parametrize("every", [100, pytest.param(1, marks=pytest.mark.slow)])
-def test_routes_give_nothing_from_outside(space: Workspace, every: int) -> None:
+def test_routes_give_nothing_from_outside(
+    space: Workspace, every: int, figures: dict[str, Any]
+) -> None:
     """Each part of each address in turn."""
     from urllib.parse import quote
 
@@ -289,6 +307,7 @@ def test_routes_give_nothing_from_outside(space: Workspace, every: int) -> None:
     paths = [
         route.path for route in routes() if "{" in route.path and "GET" in (route.methods or ())
     ]
+    asked = 0
     usual = {"project": "kafka", "run": "bake", "grid": "g", "name": "1.png", "sha": "0" * 64,
              "key": "1", "site": "danbooru", "number": "1", "kind": "lets"}  # fmt: skip
     with watched_files() as seen:
@@ -303,15 +322,17 @@ def test_routes_give_nothing_from_outside(space: Workspace, every: int) -> None:
                     for key, value in {**usual, part: name}.items():
                         sent = quote(value.encode("utf-8", "replace"), safe="")
                         address = address.replace(f"{{{key}}}", sent)
+                    asked += 1
                     answer = client.get(address)
                     assert SECRET not in answer.text, address
                     assert answer.status_code < 500, (address, answer.text)
     assert not strayed(seen, homes(space))
+    told(figures, "addresses of pictures and files", asked)
 
 
 @pytest.mark.parametrize("every", [300, pytest.param(5, marks=pytest.mark.slow)])
 def test_verbs_take_names_of_the_workspace_only(
-    space: Workspace, monkeypatch: pytest.MonkeyPatch, every: int
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, every: int, figures: dict[str, Any]
 ) -> None:
     """Where the command line wants a name, not a path."""
     monkeypatch.setenv(VARIABLE, str(space.root))
@@ -321,12 +342,14 @@ def test_verbs_take_names_of_the_workspace_only(
         ["plan", data, "--recipe", "{}"],
         ["models", "download", "{}"],
     )
+    tried = 0
     with watched_files() as seen:
         for name in NAMES[::every]:
             if "\0" in name or len(name) > 5000:
                 continue
             for verb in verbs:
                 words = [word.replace("{}", name) for word in verb]
+                tried += 1
                 result = CliRunner().invoke(app, words)
                 assert result.exit_code in (0, 1, 2), (words, result.output)
                 escaped = result.exception
@@ -336,6 +359,7 @@ def test_verbs_take_names_of_the_workspace_only(
                 )
                 assert SECRET not in result.output
     assert not [one for one in strayed(seen, homes(space)) if one[0] == "write"]
+    told(figures, "verbs on the command line", tried)
 
 
 def test_the_watch_sees_what_strays(tmp_path: Path) -> None:

@@ -303,8 +303,8 @@ def test_six_visitors_at_once(demo: Page) -> None:
 
 
 @pytest.mark.slow
-def test_twenty_visitors_at_once(demo: Page, capsys: pytest.CaptureFixture[str]) -> None:
-    """Figures for docs/space.md."""
+def test_twenty_visitors_at_once(demo: Page, figures: dict[str, Any]) -> None:
+    """Its figures stand in docs/space.md and docs/reliability.md (python -m tests.figures --visitors)."""
     import psutil
 
     server = psutil.Process(demo.process.pid)
@@ -327,12 +327,14 @@ def test_twenty_visitors_at_once(demo: Page, capsys: pytest.CaptureFixture[str])
     disk = [
         sum(f.stat().st_size for f in w.root.rglob("*") if f.is_file()) for w in workspaces_of(demo)
     ]
-    with capsys.disabled():
-        print(  # noqa: T201
-            f"\n20 visitors: page {statistics.median(opened):.1f} s (most {opened[-1]:.1f}), "
-            f"visit {statistics.median(seconds):.1f} s (most {seconds[-1]:.1f}); server "
-            f"{before >> 20} MiB + {grown >> 20} MiB; disk of each {statistics.median(disk) / 2**20:.1f} MiB; "
-            f"bakes {ends}"
-        )
+    figures["visitors"] = {
+        "page, s": [statistics.median(opened), opened[-1]],
+        "visit, s": [statistics.median(seconds), seconds[-1]],
+        "server before, MiB": before >> 20,
+        "server more with all of them, MiB": grown >> 20,
+        "files of each, MiB": statistics.median(disk) / 2**20,
+        "bakes taken": len(waiting),
+        "bakes that ended with a file": sum("is baked" in end for end in ends.values()),
+    }
     for one in told:
         assert one["visitor"].ask("lb_demo_leave") == {}

@@ -9,8 +9,10 @@ import json
 import os
 import socket
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +61,16 @@ NOT_THERE = (
 )
 
 
+SENT: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _counted(figures: dict[str, Any]) -> Iterator[None]:
+    SENT.clear()
+    yield
+    figures.setdefault("probes", {})["on one's own computer"] = dict(SENT)
+
+
 def send(port: int, method: str, path: str, headers: list[str], body: bytes = b"") -> int:
     """The status of a request written by hand; 0 when the connection was closed."""
     lines = [f"{method} {path} HTTP/1.1", *headers, "Connection: close"]
@@ -67,7 +79,9 @@ def send(port: int, method: str, path: str, headers: list[str], body: bytes = b"
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         answer = connection.recv(64)
-    return int(answer.split()[1]) if answer else 0
+    status = int(answer.split()[1]) if answer else 0
+    SENT["served" if status == 200 else "refused"] += 1
+    return status
 
 
 def own(page: Page, *more: str) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -235,7 +236,9 @@ PROBES = [
 ]  # fmt: skip
 
 
-def test_cross_site_probes_with_a_session(shared: tuple[Page, Parts, str], mika: Visitor) -> None:
+def test_cross_site_probes_with_a_session(
+    shared: tuple[Page, Parts, str], mika: Visitor, figures: dict[str, Any]
+) -> None:
     """A website that a helper visits can do nothing with their session."""
     _, parts, _ = shared
     assert len(PROBES) >= 40
@@ -243,6 +246,9 @@ def test_cross_site_probes_with_a_session(shared: tuple[Page, Parts, str], mika:
         body = parts.call("lb_here", {}) if method == "POST" else None
         status = mika.request(method, path, body, **headers)[0]
         assert status in (400, 401, 403), (method, path, headers, status)
+    figures.setdefault("probes", {})["at a link, with a helper's session"] = {
+        "refused": len(PROBES)
+    }
     assert mika.ask(parts, "lb_here")["role"] == "helper"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -90,10 +91,14 @@ def test_at_home_nobody_may_frame_it(visitors: Visitors) -> None:
         {"referer": "https://evil.example/"},
     ],
 )
-def test_other_sites_ask_in_vain(visitors: Visitors, headers: dict[str, str]) -> None:
+def test_other_sites_ask_in_vain(
+    visitors: Visitors, headers: dict[str, str], figures: dict[str, Any]
+) -> None:
     client = browser(visitors, HOST)
     client.get("/")
     assert client.get("/config", headers=headers).status_code == 403
+    told = figures.setdefault("probes", {}).setdefault("at the demo on a Space", {"refused": 0})
+    told["refused"] += 1
 
 
 def test_no_header_makes_an_owner(visitors: Visitors) -> None:

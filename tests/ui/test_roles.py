@@ -94,8 +94,15 @@ def test_everything_on_the_page_declares_its_right(page: Any) -> None:
     assert {right_of(route.endpoint) for route in routes()} <= set(RIGHTS)
 
 
+def count(figures: dict[str, Any], what: str, right: str, role: str, outcome: str) -> None:
+    """One thing that was asked, for the table of docs/security.md."""
+    table = figures.setdefault("roles", {}).setdefault(f"{right} {what}", {})
+    outcomes = table.setdefault(role, {})
+    outcomes[outcome] = outcomes.get(outcome, 0) + 1
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_functions(page: Any, client: TestClient, role: str) -> None:
+def test_functions(page: Any, client: TestClient, role: str, figures: dict[str, Any]) -> None:
     """Every function that scripts may call: allowed, proposed or refused, as its right says.
 
     The page has been told beforehand which ones are refused, so that it offers no button for them.
@@ -107,8 +114,12 @@ def test_functions(page: Any, client: TestClient, role: str) -> None:
         tried += 1
         answer = ask(client, role, component, name)
         proposing = role == "helper" and right_of(function) == "start"
+        was_refused = "refused" in answer
+        if role not in ("owner", "visitor"):
+            outcome = "refused" if was_refused else "proposed" if proposing else "done"
+            count(figures, "functions", right_of(function), role, outcome)
         if ASKING[role].may(right_of(function)) or proposing:
-            assert "refused" not in answer, name
+            assert not was_refused, name
         else:
             assert answer.get("refused") == right_of(function), (role, name, answer)
             refused.add(name)
@@ -120,7 +131,7 @@ def test_functions(page: Any, client: TestClient, role: str) -> None:
 
 @pytest.mark.parametrize("role", ["owner", "visitor"])
 def test_what_is_allowed_is_done(
-    page: Any, client: TestClient, role: str, monkeypatch: pytest.MonkeyPatch
+    page: Any, client: TestClient, role: str, figures: dict[str, Any]
 ) -> None:
     """The same for all the rest, up to the function itself, in whose place somebody counts."""
     came: list[str] = []
@@ -134,6 +145,8 @@ def test_what_is_allowed_is_done(
         finally:
             inner.cell_contents = real
         allowed = ASKING[role].may(right_of(function))
+        outcome = "done" if len(came) > before else "refused"
+        count(figures, "functions", right_of(function), role, outcome)
         assert (len(came) > before) is allowed, name
         assert ("refused" in answer) is not allowed, name
     assert len(came) > 60
@@ -216,12 +229,13 @@ def _counting(came: list[str], name: str, real: Any) -> Any:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_events(page: Any, client: TestClient, role: str) -> None:
+def test_events(page: Any, client: TestClient, role: str, figures: dict[str, Any]) -> None:
     for number, right in events().items():
         body = {"data": [], "fn_index": number, "session_hash": f"s-{role}", "event_data": None}
         headers = {"x-test-role": role}
         # Gradio would queue it and then miss its inputs; the guard decides before that.
         status = client.post("/gradio_api/queue/join", json=body, headers=headers).status_code
+        count(figures, "events", right, role, "refused" if status == 403 else "done")
         assert (status != 403) is ASKING[role].may(right), (number, role, status)
 
 
@@ -248,10 +262,12 @@ def address(route: Route) -> str:
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", routes(), ids=lambda route: route.path)
-def test_own_routes(client: TestClient, route: Route, role: str) -> None:
+def test_own_routes(client: TestClient, route: Route, role: str, figures: dict[str, Any]) -> None:
     method = "PUT" if "PUT" in (route.methods or ()) else "GET"
     answer = client.request(method, address(route), headers={"x-test-role": role})
-    assert (answer.status_code == 403) is not ASKING[role].may(right_of(route.endpoint))
+    right, refused = right_of(route.endpoint), answer.status_code == 403
+    count(figures, "addresses", right, role, "refused" if refused else "done")
+    assert refused is not ASKING[role].may(right)
 
 
 def test_the_person_is_known_in_the_threads_that_answer(page: Any, client: TestClient) -> None:
