@@ -388,7 +388,7 @@ def test_a_finger_moves_a_tag(browser: Browser, page: Page) -> None:
             client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
         touch("touchStart", start["x"] + 12, start["y"] + 20)
-        tab.wait_for_timeout(450)
+        expect(tab.locator("#lb-editor .lb-dragged")).to_have_count(1)  # held long enough
         for part in (0.3, 0.6, 1.0):
             x = start["x"] + (end["x"] + 2 - start["x"]) * part
             touch("touchMove", x, start["y"] + 20 + (end["y"] - start["y"]) * part)
