@@ -231,7 +231,9 @@ def test_both_layouts_of_a_glora_are_read() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_does_not_fit_is_refused_in_a_sentence(kind: str) -> None:
-    state = file_of(kind)
+    """And the model stays as it was, so that the next file may be tried on it."""
+    model, state = tiny_model("sdxl"), file_of(kind)
+    before = render(model)
     key = next(key for key in sorted(state) if not key.endswith(".alpha"))
     broken: dict[str, Tensor | None] = {
         "cut": state[key].flatten()[:-1],
@@ -246,12 +248,14 @@ def test_what_does_not_fit_is_refused_in_a_sentence(kind: str) -> None:
         if value is not None:
             given[key] = value
         with pytest.raises(ModelFileError):
-            network_for(tiny_model("sdxl"), given)
-        assert name
+            network_for(model, given)
+        assert torch.equal(render(model), before), name
     alpha = key.partition(".")[0] + ".alpha"
     for value in (torch.ones(2), torch.tensor(float("nan"))):
         with pytest.raises(ModelFileError, match="alpha"):
-            network_for(tiny_model("sdxl"), {**state, alpha: value})
+            network_for(model, {**state, alpha: value})
+    network_for(model, state)
+    assert not torch.equal(render(model), before)
 
 
 # --- grids
