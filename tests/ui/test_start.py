@@ -40,8 +40,18 @@ print(" ".join(name for name in {HEAVY!r} if name in sys.modules))
     assert found.stdout.strip() == ""
 
 
+def computing_of_gradio() -> float:
+    """Processor seconds of a bare import."""
+    before = os.times()
+    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    after = os.times()
+    took = after.children_user + after.children_system
+    return took - before.children_user - before.children_system
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_first_answer_comes_in_time(tmp_path: Path) -> None:
+    before = computing_of_gradio()
     with running_page(tmp_path / "workspace") as page:
         assert page.request("GET", "/")[0] == 200
         fields = (
@@ -51,12 +61,8 @@ def test_the_first_answer_comes_in_time(tmp_path: Path) -> None:
             .split()
         )
         ticks = int(fields[11]) + int(fields[12])  # user and system time
-    # Of the same minute, since a busy machine computes more slowly.
-    before = os.times()
-    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
-    after = os.times()
-    bare = after.children_user + after.children_system
-    bare -= before.children_user + before.children_system
+    # Of the same minute, before and after, since a busy machine computes more slowly.
+    bare = max(before, computing_of_gradio())
     assert ticks / os.sysconf("SC_CLK_TCK") < MOST * bare
 
 
