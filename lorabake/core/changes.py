@@ -70,7 +70,7 @@ class Files:
         folder, _, name = path.rpartition("/")
         if folder not in self._folders:
             self._folders[folder] = self._folder(folder)
-        if name in ("", ".", "..") or "\0" in name or (sys.platform == "win32" and _odd(name)):
+        if name in ("", ".", "..") or _no_name(name):
             raise _outside(path)
         return f"{self._folders[folder]}{name}"
 
@@ -122,11 +122,14 @@ class Files:
         if "/".join(parts) != folder:
             raise _outside(folder)
         for name in parts:
-            odd = sys.platform == "win32" and _odd(name)
-            if name in (".", "..") or "\0" in name or name.casefold() == NOTEBOOK or odd:
+            if name in (".", "..") or name.casefold() == NOTEBOOK or _no_name(name):
                 raise _outside(folder)
             here = here / name
-            if here.is_symlink() or getattr(here, "is_junction", bool)():
+            try:
+                is_link = here.is_symlink() or getattr(here, "is_junction", bool)()
+            except OSError as error:  # longer than any path may be
+                raise _unreadable(folder, error) from error
+            if is_link:
                 raise DatasetError(
                     f"{shown(folder)} is a link to another place, and links are not written "
                     "through. Put the real folder there."
@@ -324,6 +327,15 @@ def checked(changes: Iterable[Change]) -> Iterator[Change]:
 def _above(path: str) -> str:
     """`5_kafka/a.txt` → `5_kafka/`, `a.txt` → ""."""
     return path[: path.rfind("/") + 1]
+
+
+def _no_name(name: str) -> bool:
+    """Can no file be called so here? Half letters are none, unless they stand for odd bytes of a name."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return True
+    return "\0" in name or (sys.platform == "win32" and _odd(name))
 
 
 def _odd(name: str) -> bool:

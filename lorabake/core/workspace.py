@@ -38,6 +38,7 @@ FORMAT = 1
 MAX_SETTINGS = 256 * 1024  # bytes
 _KEPT_JOBS = 10  # of a kind and a project
 MAX_PATH = 240  # characters; Windows stops at 260, and the rest is for names of files
+DEEPEST_JOB = 6  # names from the workspace to it: projects/NAME/runs/NAME/grid/NAME
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ class Workspace:
     def job_path(self, place: str) -> Path:
         """A job's folder from its place below the workspace, as the queue writes it down."""
         names = place.split("/")
-        if names[0] != "projects" or len(names) < 3:
+        if names[0] != "projects" or not 3 <= len(names) <= DEEPEST_JOB:
             raise BadName(f'"{shown(place)}" is not the folder of a job.')
         return inside(self.root, *names)
 

@@ -9,7 +9,10 @@ import pytest
 from tests import figures
 from tests.figures.__main__ import name_table, probe_table, role_table, visitor_table
 
-MARKS = {"security.md": ("roles", "probes"), "reliability.md": ("fuzz", "names", "visitors")}
+MARKS = {
+    "security.md": ("roles", "probes", "fuzz", "guided"),
+    "reliability.md": ("fuzz", "names", "visitors"),
+}
 
 
 @pytest.mark.parametrize("doc", MARKS)

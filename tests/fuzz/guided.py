@@ -1,4 +1,4 @@
-"""python -m tests.fuzz.guided [--seconds N] [--keep FOLDER] [PARSER …]: fuzzing that sees which lines ran.
+"""python -m tests.fuzz.guided [--seconds N] [--keep FOLDER] [--write] [PARSER …]: fuzzing that sees which lines ran.
 
 The same parsers and the same promises as `python -m tests.fuzz`; but here atheris (libFuzzer) changes the
 examples, and keeps what reaches lines of lorabake that nothing reached before. atheris is no requirement
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import mmap
 import os
-import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.figures import write_between
 from tests.fuzz.parsers import PARSERS, Parser
 
 MISSING = (
@@ -31,11 +33,10 @@ LONGEST = 20_000  # bytes of a case
 
 @dataclass(frozen=True)
 class Found:
-    """What came of one parser. failed: the end of what libFuzzer said, "" when all went well."""
+    """What came of one parser. kept: cases that reached something new. failed: the end of what libFuzzer said, "" when all went well."""
 
     name: str
     cases: int
-    seconds: float
     kept: int
     failed: str = ""
 
@@ -60,6 +61,7 @@ def main() -> int:
     asked.add_argument(
         "--keep", type=Path, help="a folder for what was found, used again next time"
     )
+    asked.add_argument("--write", action="store_true", help="put the sum into docs/security.md")
     asked.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     asked.add_argument("parsers", nargs="*", help="names as in the table; all without any")
     chosen = asked.parse_args()
@@ -73,12 +75,20 @@ def main() -> int:
     if unknown:
         tell(f"There is no {unknown[0]!r}. There are: {', '.join(names)}.")
         return 2
-    failed = 0
+    failed = total = 0
     with tempfile.TemporaryDirectory(prefix="lorabake-guided-") as temporary:
         for name in chosen.parsers or names:
             found = guided(name, chosen.seconds, chosen.keep or Path(temporary))
             failed += bool(found.failed)
+            total += found.cases
             tell(f"FAILED {name}:\n{found.failed}" if found.failed else found.row)
+    said = (
+        f"Guided by coverage (atheris): {time.strftime('%Y-%m-%d')}, {chosen.seconds} s for each: "
+        f"{total:,} cases to {len(chosen.parsers or names)} parsers, {failed} failed."
+    )
+    tell(said)
+    if chosen.write and not failed:
+        write_between("security.md", "guided", said)
     return failed
 
 
@@ -90,7 +100,7 @@ def guided(name: str, seconds: int, keep: Path) -> Found:
     for number, example in enumerate(parser.cases.examples):
         (corpus / f"example-{number}").write_bytes(example[:LONGEST])
     command = [sys.executable, "-m", "tests.fuzz.guided", "--child", "--keep", str(corpus)]
-    started = time.monotonic()
+    _counter(corpus).write_bytes(bytes(8))
     done = subprocess.run(
         [*command, "--seconds", str(seconds), name],
         capture_output=True,
@@ -99,15 +109,21 @@ def guided(name: str, seconds: int, keep: Path) -> Found:
         env={**os.environ, "LORABAKE_LOOK_ELSEWHERE": "0"},
         timeout=seconds * 3 + 300,
     )
-    told = done.stderr + done.stdout
-    ran = re.findall(r"stat::number_of_executed_units:\s*(\d+)", told)
-    return Found(
-        name,
-        int(ran[-1]) if ran else 0,
-        time.monotonic() - started,
-        sum(1 for _ in corpus.iterdir()),
-        "" if done.returncode == 0 and ran else told[-4000:] or f"exit code {done.returncode}",
-    )
+    cases = int.from_bytes(_counter(corpus).read_bytes(), "little")
+    went_well = done.returncode == 0 and cases
+    shutil.rmtree(_files(corpus), ignore_errors=True)
+    said = (done.stderr + done.stdout)[-4000:] or f"exit code {done.returncode}"
+    return Found(name, cases, sum(1 for _ in corpus.iterdir()), "" if went_well else said)
+
+
+def _counter(corpus: Path) -> Path:
+    """Where a child counts what was a case at all: libFuzzer also counts bytes that stand for none."""
+    return corpus.with_name(f"{corpus.name}.cases")
+
+
+def _files(corpus: Path) -> Path:
+    """For the files that a parser reads."""
+    return corpus.with_name(f"{corpus.name}.files")
 
 
 def named(name: str) -> Parser:
@@ -127,7 +143,10 @@ def _fuzz(name: str, corpus: Path, seconds: int) -> None:
     from tests.fuzz.runner import Fed
 
     parser = next(one for one in SEEN if one.name == name)
-    fed, folder = Fed(), Path(tempfile.mkdtemp(prefix="lorabake-guided-"))
+    fed, folder = Fed(), _files(corpus)
+    folder.mkdir(exist_ok=True)
+    with _counter(corpus).open("r+b") as file:
+        counted = mmap.mmap(file.fileno(), 8)
 
     def one(data: bytes) -> None:
         try:
@@ -135,9 +154,10 @@ def _fuzz(name: str, corpus: Path, seconds: int) -> None:
         except ValueError:
             return
         fed.one(parser, case, folder, watched=False)
+        counted[:] = fed.cases.to_bytes(8, "little")
 
     options = [f"-max_total_time={seconds}", f"-timeout={HANG}", f"-rss_limit_mb={MEMORY}"]
-    options += [f"-max_len={LONGEST}", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
+    options += [f"-max_len={LONGEST}", f"-artifact_prefix={folder}/"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one)
     atheris.Fuzz()
 

@@ -18,6 +18,7 @@ from lorabake.collect.generated import caption_of_prompt
 from lorabake.collect.zips import unpack
 from lorabake.core.dataset import scan_dataset
 from lorabake.core.errors import (
+    BadName,
     DatasetError,
     GridError,
     LorabakeError,
@@ -26,6 +27,7 @@ from lorabake.core.errors import (
 )
 from lorabake.core.events import read_events, read_head, read_tail
 from lorabake.core.files import read_json
+from lorabake.core.history import StaleChange, Write, open_history
 from lorabake.core.manifest import thaw
 from lorabake.core.names import natural_key
 from lorabake.core.training_caption import with_choices_made
@@ -207,6 +209,20 @@ def test_plans_of_grids_with_holes_are_none(tmp_path: Path, change: dict[str, ob
 
 def test_names_of_thousands_of_digits_have_an_order() -> None:
     assert natural_key("9" * 5000) > natural_key("1" * 5000)
+
+
+@pytest.mark.parametrize("name", ["2_kafka/\ud800.txt", "\ud800/a.txt"])
+def test_half_letters_are_no_file_of_a_data_set(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StaleChange, match="is no file of this data set"):
+        open_history(tmp_path).do("x", [Write(name, None, b"x")], origin="test")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".txt"]
+
+
+def test_places_of_a_thousand_folders_are_none(tmp_path: Path) -> None:
+    with pytest.raises(StaleChange, match="cannot be read|Nothing was done"):
+        open_history(tmp_path).do("x", [Write("a/" * 3000 + "a.txt", None, b"x")], origin="test")
+    with pytest.raises(BadName, match="is not the folder of a job"):
+        Workspace.open(tmp_path).job_path("projects/kafka/runs" + "/a" * 3000)
 
 
 # --- links ------------------------------------------------------------------------------------------
