@@ -127,23 +127,23 @@ def launch(
     server_name: str = LOCALHOST,
 ) -> str:
     """Start the server on a free port and give its address; SystemExit with the reason if it cannot be."""
-    first = port
+    first, why = port, "Each free port was taken by others at once"
     for _ in range(TRIES):
         free = free_port(first, server_name)
         try:
             app, address, _ = page.launch(
                 server_port=free, server_name=server_name, **arguments(gate)
             )
-        except OSError as error:
-            if error.errno is not None:  # not Gradio's own, which means the port
-                raise SystemExit(f"The page could not be opened ({error}).") from error
-            first = free + 1  # somebody took it between asking and binding
+        except OSError as error:  # mostly: somebody took the port between asking and binding
+            if error.errno is not None:  # as Gradio's own, which means the port, has not
+                why = f"The page could not be opened ({error})"
+            first = free + 1
             continue
         # Gradio puts its CORS layer in front of app_kwargs' middleware; the guard goes before both.
         assert app.middleware_stack is not None, "built at the first request"
         app.middleware_stack = Guard(app.middleware_stack, gate)
         return str(address)
-    raise SystemExit("Each free port was taken by others at once. Start again, or choose a --port.")
+    raise SystemExit(f"{why}. Start again, or choose another --port.")
 
 
 def arguments(gate: Gate | None = None) -> dict[str, Any]:
