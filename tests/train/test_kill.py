@@ -1,4 +1,4 @@
-"""A bake in its own process, killed for real, goes on to the same bytes."""
+"""A bake in its own process, killed for real, goes on to the bytes of one that was left in peace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from lorabake.core.events import read_events
 from lorabake.core.run import Run
-from tests.bakes import prepare
+from lorabake.train.loop import train
+from tests.bakes import Recorded, prepare
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="SIGKILL is a signal of POSIX systems"
@@ -84,7 +85,7 @@ def test_two_kills_and_the_same_bytes(recipe: str, tmp_path: Path, tiny_base: Pa
     runs = {}
     for name in ("uncut", "killed"):
         runs[name] = prepare(tmp_path / name, tiny_base, epochs=8, **changes)
-    assert start(runs["uncut"]).wait() == 0
+    train(runs["uncut"], Recorded())
     kill_after(runs["killed"], 6)
     assert runs["killed"].status().state == "interrupted"
     kill_after(runs["killed"], 14)

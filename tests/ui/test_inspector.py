@@ -358,7 +358,7 @@ def test_the_picture_is_enlarged_moved_and_hidden(browser: Browser, page: Page) 
         tab.mouse.down()
         tab.mouse.move(box["x"] + 140, box["y"] + 120, steps=4)
         tab.mouse.up()
-        assert tab.locator("#lb-editor .lb-large").get_attribute("style") != before
+        expect(tab.locator("#lb-editor .lb-large")).not_to_have_attribute("style", before or "")
         frame.dblclick()
         expect(frame).not_to_have_class(re.compile("lb-zoomed"))
         tab.get_by_role("button", name="Hide", exact=True).click()
