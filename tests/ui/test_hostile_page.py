@@ -66,6 +66,11 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make_workspace(tmp_path_factory.mktemp("hostile") / "workspace")
+
+
 def test_the_texts_are_live(browser: Browser) -> None:
     """Or else the tests below would pass whatever the page does: as markup and in templates they run."""
     assert len(hostile_texts()) == len(set(hostile_texts())) >= 400
@@ -103,8 +108,7 @@ def test_the_texts_are_live(browser: Browser) -> None:
     assert len(ran) > 200, len(ran)  # the others wait for a click, the focus, or an older browser
 
 
-def test_nothing_runs_and_nothing_is_altered(browser: Browser, tmp_path: Path) -> None:
-    made = make_workspace(tmp_path / "workspace")
+def test_nothing_runs_and_nothing_is_altered(browser: Browser, made: Made, tmp_path: Path) -> None:
     pictures = sorted(made.project.dataset_dir.glob("2_*/*.png"))
     said = {path.name: {tag: 0.9} for path, tag in zip(pictures, tags(), strict=False)}
     let_tagger_say(made.workspace, made.project, said, list(tags()))
@@ -122,7 +126,7 @@ def test_nothing_runs_and_nothing_is_altered(browser: Browser, tmp_path: Path) -
             **environment({"danbooru": board}, tmp_path / "config"),
             SITE_VARIABLE: wiki.address,
         }
-        page = stack.enter_context(running_page(tmp_path / "workspace", program=PROGRAM, **outside))
+        page = stack.enter_context(running_page(made.workspace.root, program=PROGRAM, **outside))
         context, _ = stack.enter_context(watched(browser))
         context.add_init_script(WATCH + REMEMBER)
         tab = visit(context, page.address)
@@ -396,9 +400,8 @@ def _until(tab: Tab, done: Callable[[], object], seconds: float = 30) -> None:
 # --- what is sent to others ------------------------------------------------------------------------------
 
 
-def test_the_page_for_a_friend(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_for_a_friend(browser: Browser, made: Made) -> None:
     """One file, opened from the disk: nothing runs, and every text is there as it was."""
-    made = make_workspace(tmp_path / "workspace")
     for grid, texts in made.grids.items():
         path = write_page(made.project.run(BAKE).grid_dir / grid)
         with watched(browser) as (context, _):
