@@ -213,64 +213,7 @@ def _key(node: ast.Constant | ast.JoinedStr) -> str:
 
 
 # Words too short to be told from code; those of the scripts count by themselves.
-SHORT = frozenset(
-    [
-        "any",
-        "off",
-        "on",
-        "no",
-        "yes",
-        "none",
-        "all",
-        "more",
-        "fewer",
-        "undo",
-        "redo",
-        "downloading",
-        "images",
-        "pictures",
-        "layers",
-        "tokens",
-        "tags",
-        "steps",
-        "epochs",
-        "general",
-        "character",
-        "copyright",
-        "artist",
-        "meta",
-        "rating",
-        "trigger",
-        "other",
-        "sensitive",
-        "questionable",
-        "explicit",
-        "close-up",
-        "auto",
-        "tagger",
-        "upscaler",
-        "cosine",
-        "constant",
-        "linear",
-        "polynomial",
-        "attention",
-    ]
-) | {
-    "{0}, T = {1}",
-    "(empty)",
-    "velocity (v)",
-    "noise (epsilon)",
-    "weight {0}",
-    "1 implication",
-    "{0} implications",
-    "1 aliase",
-    "{0} aliases",
-    "batches",
-    "times",
-    "share",
-    "epoch {0}",
-    "seed {0}",
-}
+SHORT = frozenset((LANGUAGES / "short.txt").read_text(encoding="utf-8").splitlines())
 
 
 def is_text(key: str) -> bool:

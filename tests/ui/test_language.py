@@ -158,6 +158,8 @@ def test_sentences_of_python(browser: Browser, evening: Page) -> None:
         "{0} pictures": "[{0} Bilder]",
         "{0} and {1}": "[{0} & {1}]",
         "Name {0} is taken.": "[{0} vergeben]",
+        "epoch {0}": "[{0}. Epoche]",
+        "weight {0}": "[{0} stark]",
     }
     with watched(browser) as (context, _):
         context.route("**/lorabake/language/ja-*.json", lambda route: _answer(route, made))
@@ -168,6 +170,7 @@ def test_sentences_of_python(browser: Browser, evening: Page) -> None:
             "Moved 14 pictures to the bin.": "[[14 Bilder] weg]",
             "Name cats and dogs is taken.": "[cats and dogs vergeben]",
             "cats and dogs": "cats and dogs",
+            "epoch 1 · weight 0.6": "[1. Epoche] · [0.6 stark]",
             "Name a is taken. Moved 2 pictures to the bin.": "[a vergeben] [[2 Bilder] weg]",
             "Something else, that nobody has thought of.": "Something else, that nobody has thought of.",
             "": "",

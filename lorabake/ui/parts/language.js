@@ -77,7 +77,7 @@ window.lorabakeLanguage ??= (() => {
     if (!shapes) prepare();
     for (const one of [...(shapes.get(start(text)) || []), ...shapes.get("")]) {
       const match = text.match(one.pattern);
-      if (match && one.fixed < PLAIN_ENOUGH && match.slice(1).some((part) => part.length > MOST || /[.!?] /.test(part))) continue;
+      if (match && one.fixed < PLAIN_ENOUGH && match.slice(1).some((part) => part.length > MOST || /[.!?] | · /.test(part))) continue;
       // A name or a caption in it stays; "14 pictures" or another sentence in it is ours.
       if (match) return filled(one.text, match.slice(1).map((part) => (depth < 3 && part.includes(" ") ? spokenAt(part, depth + 1) : part)));
     }
