@@ -22,7 +22,7 @@ from tests.ui.browsing import make_project, open_section, visit, watched  # noqa
 from tests.ui.conftest import Page, running_page  # noqa: E402
 from tests.ui.evening import make_evening  # noqa: E402
 from tests.ui.screenshots import READY  # noqa: E402
-from tools.texts import known, of_python, of_script, sentences, texts, write  # noqa: E402
+from tools.texts import PARTS, known, of_python, of_script, sentences, texts, write  # noqa: E402
 
 SENTENCES = sentences()
 TEXTS = texts()
@@ -70,6 +70,35 @@ def f(name: str, n: int) -> str:
         "1 picture",
         "{0} pictures",
     }
+
+
+# Names, keys and examples of what is typed.
+UNMARKED = {
+    "kafka",
+    "/path/to/models/Lora",
+    "your-name/hsr_kafka",
+    "Ctrl+J",
+    "Space",
+    "Enter",
+    "U-Net",
+    "English",
+}
+SAID = re.compile(
+    r"""(?:\b(?:text|title|placeholder|word)|"(?:aria-label|aria-description)"):\s"([^"]*[A-Za-z]{3,}[^"]*)"
+    |\b(?:say|sayFigures|remark|mark)\([^,()]+,\s"([^"]*[A-Za-z]{2,}\s[^"]*)"|\bnew\sError\("([^"]+)\"""",
+    re.VERBOSE,
+)
+
+
+def test_no_script_forgets_the_mark() -> None:
+    left = {
+        (path.name, said)
+        for path in PARTS.glob("*.js")
+        for found in SAID.finditer(path.read_text(encoding="utf-8"))
+        for said in found.groups()
+        if said and said not in UNMARKED
+    }
+    assert not left
 
 
 @pytest.mark.parametrize("code", CODES)
