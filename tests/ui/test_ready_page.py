@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,8 @@ pytest.importorskip("playwright", reason="playwright is not installed") if not o
     "LORABAKE_REQUIRE_BROWSER"
 ) else None
 
-from playwright.sync_api import Page as Tab  # noqa: E402  (after the reason to skip)
-from playwright.sync_api import expect  # noqa: E402
+from playwright.sync_api import Locator, expect  # noqa: E402  (after the reason to skip)
+from playwright.sync_api import Page as Tab  # noqa: E402
 
 from lorabake.core.dataset import scan_dataset  # noqa: E402
 from lorabake.core.workspace import Project, Workspace  # noqa: E402
@@ -34,7 +36,7 @@ from tests.ui.browsing import (  # noqa: E402
     visit,
     watched,
 )
-from tests.ui.conftest import running_page  # noqa: E402
+from tests.ui.conftest import Page, running_page  # noqa: E402
 
 COUNT = 8  # pictures of the grid that is stopped: time enough to press a button
 SHOTS = ((1280, "light"), (390, "dark"), (390, "light"), (2560, "dark"))
@@ -58,11 +60,11 @@ def make_run(root: Path) -> Project:
     return project
 
 
-def test_the_guides_prompt_s_r(chromium_path: str, tmp_path: Path) -> None:
-    """X looks for the epoch, Y for the weight, Z for the seed; what fails says why, also later."""
-    run = make_run(tmp_path / "workspace").run("kafka").folder
+@contextmanager
+def any_axes(chromium_path: str, root: Path) -> Iterator[tuple[Page, Tab, Locator]]:
+    """The page, a tab with "Is it ready?" open for any axes, and that part of it."""
     with (
-        running_page(tmp_path / "workspace") as page,
+        running_page(root) as page,
         chromium(chromium_path) as browser,
         watched(browser) as (context, _),
     ):
@@ -70,6 +72,13 @@ def test_the_guides_prompt_s_r(chromium_path: str, tmp_path: Path) -> None:
         open_section(tab, "ready")
         part = tab.locator("#lb-ready")
         part.get_by_role("button", name="Any axes (X/Y/Z)").click()
+        yield page, tab, part
+
+
+def test_the_guides_prompt_s_r(chromium_path: str, tmp_path: Path) -> None:
+    """X looks for the epoch, Y for the weight, Z for the seed; what fails says why, also later."""
+    run = make_run(tmp_path / "workspace").run("kafka").folder
+    with any_axes(chromium_path, tmp_path / "workspace") as (page, tab, part):
         part.get_by_role("button", name="As the guide does it").click()
         prompt = part.locator("#lb-grid-prompt")
         expect(prompt).to_have_value("<lora:kafka-03:1.0>, ohwx, smile, hat")
@@ -128,15 +137,7 @@ def test_the_guides_prompt_s_r(chromium_path: str, tmp_path: Path) -> None:
 def test_stop_and_resume_of_any_axes(chromium_path: str, tmp_path: Path) -> None:
     """A stopped grid keeps its pictures, also over a reload, and Resume renders only the rest."""
     run = make_run(tmp_path / "workspace").run("kafka").folder
-    with (
-        running_page(tmp_path / "workspace") as page,
-        chromium(chromium_path) as browser,
-        watched(browser) as (context, _),
-    ):
-        tab = visit(context, page.address)
-        open_section(tab, "ready")
-        part = tab.locator("#lb-ready")
-        part.get_by_role("button", name="Any axes (X/Y/Z)").click()
+    with any_axes(chromium_path, tmp_path / "workspace") as (_, tab, part):
         part.locator("#lb-grid-prompt").fill("<lora:kafka-03:1.0>, ohwx, smile")
         part.locator("#lb-axis-x").select_option("CFG scale")
         part.locator("#lb-axis-x-values").fill(f"1-{COUNT}")  # each is painted by itself
