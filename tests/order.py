@@ -9,21 +9,24 @@ import pytest
 
 PER_BROWSER_TEST = 8  # seconds of the processor, about: the page, the browser, a visit
 LONG = {  # of whole files; one that is not here begins later than it might, and that is all
-    "tests/ui/test_page.py": 120,
-    "tests/train/test_options.py": 100,
-    "tests/test_cli.py": 60,
-    "tests/ui/test_oven_page.py": 60,
-    "tests/test_launch.py": 60,
-    "tests/engine/test_network_kinds.py": 40,
-    "tests/train/test_loop.py": 40,
-    "tests/ui/test_clean_folder.py": 40,
-    "tests/ui/test_ready_page.py": 40,
-    "tests/ui/test_demo_page.py": 40,
-    "tests/train/test_kill.py": 26,
+    "tests/ui/test_page.py": 100,
+    "tests/train/test_options.py": 80,
+    "tests/test_cli.py": 66,
+    "tests/ui/test_hostile_page.py": 60,
+    "tests/ui/test_ready_page.py": 50,
+    "tests/ui/test_oven_page.py": 45,
+    "tests/engine/test_network_kinds.py": 38,
+    "tests/ui/test_clean_folder.py": 35,
+    "tests/ui/test_demo_page.py": 35,
+    "tests/ui/test_dataset_helper.py": 35,
+    "tests/train/test_loop.py": 32,
     "tests/engine/test_consumers.py": 30,
+    "tests/test_launch.py": 25,
     "tests/train/test_matrix.py": 24,
+    "tests/train/test_kill.py": 22,
+    "tests/core/test_history_crash.py": 22,
+    "tests/ui/test_many_tabs.py": 20,
     "tests/train/test_after_epoch.py": 18,
-    "tests/core/test_history_crash.py": 20,
 }
 
 
