@@ -57,6 +57,13 @@ def test_every_verb_stands_in_the_readme() -> None:
         assert f"| `{verb}" in readme, verb
 
 
+def test_every_accordion_has_its_chapter_in_the_readme() -> None:
+    from lorabake.ui.shell import SECTIONS
+
+    chapters = re.findall(r"^### (.+)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert chapters == [section.TITLE for section in SECTIONS]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
