@@ -1,7 +1,7 @@
 """python -m tests.figures [--all-names] [--visitors] [--fuzz N]: the figures of docs/security.md and docs/reliability.md.
 
 Runs the tests that count them, and writes what they counted between the marks of both pages; nothing is
-written when one fails. --all-names: every hostile name instead of some of them (a quarter of an hour);
+written when one fails. --all-names: every hostile name instead of some of them (ten minutes);
 --visitors: twenty visitors of the demo at once (seven minutes; the machine should have nothing else to
 do, and how busy it was is written, too); --fuzz N: python -m tests.fuzz --cases N --write.
 """
