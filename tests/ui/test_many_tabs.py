@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,7 @@ def test_twelve_tabs_stay_usable(browser: Browser, tmp_path: Path) -> None:
     """A browser keeps six connections to an address; a tab that held one for good would block the seventh."""
     project = make_project(tmp_path / "workspace", "kafka", {"a": "1girl", "b": "solo"})
     with running_page(tmp_path / "workspace") as page, watched(browser) as (context, _):
-        took, tabs = [], []
-        for _number in range(TABS):
-            began = time.monotonic()
-            tabs.append(visit(context, page.address))
-            took.append(time.monotonic() - began)
-        # The later ones wait for nothing that the first ones hold.
-        assert sum(took[-4:]) < 3 * sum(took[:4]) + 4, took
+        tabs = [visit(context, page.address) for _ in range(TABS)]
         first, last = tabs[0], tabs[-1]
         last.bring_to_front()
         open_section(last, "editor")
