@@ -23,6 +23,7 @@ from lorabake.engine.families import model_pixel_multiple
 from lorabake.engine.lora_file import read_metadata
 from lorabake.engine.sampler_names import SAMPLER_NAMES
 from lorabake.grid.axes import choose_epochs, parse_weights
+from lorabake.grid.drawing import cfg_setting, sampler_setting, size_setting, steps_setting
 from lorabake.grid.tags import without_lora_tags
 from lorabake.grid.values import number
 from lorabake.recipe.recipe import Recipe, recipe_from_mapping
@@ -71,41 +72,10 @@ class GridRequest:
         minimum=0,
         maximum=2**32 - 1,
     )
-    steps: int = setting(
-        20,
-        "Steps",
-        help="How often each picture is worked over. Not in the guide; 20 is the web UIs' "
-        "default. Too few leave it blurred or broken; more takes longer and soon changes "
-        "little.",
-        minimum=1,
-        maximum=150,
-        more=True,
-    )
-    cfg: float = setting(
-        5.0,
-        "CFG scale",
-        help="How strictly the prompt is followed. Not in the guide; 5 is our own. Too low "
-        "wanders off; too high is garish and hard.",
-        minimum=1,
-        maximum=30,
-        more=True,
-    )
-    sampler: str = setting(
-        "Euler a",
-        "Sampler",
-        help="How noise becomes a picture. Not in the guide. Take the one you draw with later, "
-        "because each looks a little different.",
-        choices=SAMPLERS,
-        more=True,
-    )
-    size: str = setting(
-        "",
-        "Size",
-        unit="px",
-        help="WIDTHxHEIGHT; empty: as it was trained. Not in the guide. Larger takes longer and "
-        "may draw figures twice; smaller loses detail.",
-        more=True,
-    )
+    steps: int = steps_setting()
+    cfg: float = cfg_setting()
+    sampler: str = sampler_setting()
+    size: str = size_setting()
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lorabake.core.settings import setting
-from lorabake.engine.sampler_names import SAMPLER_NAMES
 from lorabake.grid.axes import MAX_CLIP_SKIP, MAX_SEED
+from lorabake.grid.drawing import cfg_setting, sampler_setting, size_setting, steps_setting
 from lorabake.grid.values import MAX_WORDS
 
 MAX_MARGIN = 500  # px
@@ -73,41 +73,10 @@ class XyzRequest:
         "chance as well.",
         more=True,
     )
-    steps: int = setting(
-        20,
-        "Steps",
-        help="How often each picture is worked over. Not in the guide; 20 is the web UIs' "
-        "default. Too few leave it blurred or broken; more takes longer and soon changes "
-        "little.",
-        minimum=1,
-        maximum=150,
-        more=True,
-    )
-    cfg: float = setting(
-        5.0,
-        "CFG scale",
-        help="How strictly the prompt is followed. Not in the guide; 5 is our own. Too low "
-        "wanders off; too high is garish and hard.",
-        minimum=1,
-        maximum=30,
-        more=True,
-    )
-    sampler: str = setting(
-        "Euler a",
-        "Sampler",
-        help="How noise becomes a picture. Not in the guide. Take the one you draw with later, "
-        "because each looks a little different.",
-        choices=SAMPLER_NAMES,
-        more=True,
-    )
-    size: str = setting(
-        "",
-        "Size",
-        unit="px",
-        help="WIDTHxHEIGHT; empty: as it was trained. Not in the guide. Larger takes longer and "
-        "may draw figures twice; smaller loses detail.",
-        more=True,
-    )
+    steps: int = steps_setting()
+    cfg: float = cfg_setting()
+    sampler: str = sampler_setting()
+    size: str = size_setting()
     clip_skip: int = setting(
         0,
         "Clip skip",
