@@ -347,6 +347,12 @@ FOREIGN = """
     || (/^(href|src|action|formaction|xlink:href|poster|data|background|srcdoc)$/i.test(name) && /^[\\s\\0-\\x20]*(javascript|vbscript|data:text|livescript)/i.test(value)))
 ).map((node) => node.outerHTML.slice(0, 300))
 """
+MISSING = """
+([place, wanted]) => {
+  const all = lb_shown(place).join("\\x1e");
+  return wanted.filter((text) => !all.includes(text));
+}
+"""
 # Through all of a list of which only what can be seen is in the document.
 SCROLL = """
 async (view) => {
@@ -376,8 +382,8 @@ def shown(tab: Tab, section: str) -> list[str]:
 
 def must_show(tab: Tab, section: str, texts: Iterable[str]) -> None:
     """Each has stood there with all of its characters."""
-    all_texts = "\x1e".join(shown(tab, section))
-    missing = [text for text in texts if text not in all_texts]
+    place = f"sec-{section}" if section else "page"
+    missing: list[str] = tab.evaluate(MISSING, [place, [*texts]])
     assert not missing, f"{section} lacks or alters {len(missing)}: {missing[:5]}"
 
 
