@@ -21,7 +21,6 @@ from lorabake.core.settings import setting
 from lorabake.core.toml import read_toml
 from lorabake.engine.families import model_pixel_multiple
 from lorabake.engine.lora_file import read_metadata
-from lorabake.engine.sampler_names import SAMPLER_NAMES
 from lorabake.grid.axes import choose_epochs, parse_weights
 from lorabake.grid.drawing import cfg_setting, sampler_setting, size_setting, steps_setting
 from lorabake.grid.tags import without_lora_tags
@@ -32,7 +31,6 @@ PLAN = "grid.json"
 SETUP = "setup.json"  # written into the run by train/prepare.py
 MAX_CELLS = 400
 MAX_PIXELS = 2048 * 2048  # of one cell
-SAMPLERS = SAMPLER_NAMES
 DAMAGED = (OSError, LorabakeError, AttributeError, KeyError, TypeError, ValueError)
 """What reading a record raises that is not what was written."""
 

@@ -21,10 +21,10 @@ from lorabake.engine.families.sdxl import load_model
 from lorabake.engine.lora_file import model_hash, read_lora
 from lorabake.engine.networks.attaching import network_for
 from lorabake.engine.sample import sample
+from lorabake.engine.sampler_names import SAMPLER_NAMES as OFFERED
 from lorabake.engine.samplers import SAMPLERS
 from lorabake.grid import painter
 from lorabake.grid.cells import to_image
-from lorabake.grid.job import SAMPLERS as OFFERED
 from lorabake.grid.job import GridRequest, base_of, prepare_grid, read_plan
 from lorabake.grid.render import GridResult, render_grid
 from lorabake.grid.sitting import prepare, render_here
