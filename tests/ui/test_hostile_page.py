@@ -164,6 +164,8 @@ def _project(tab: Tab, made: Made) -> None:
     scroll_through(tab, "#lb-images .lb-view")
     _files(tab, "project")
     must_show(tab, "project", [name.partition("_")[2] for name in FOLDERS])
+    with pytest.raises(AssertionError, match="lacks or alters 1"):  # one sign more is another text
+        must_show(tab, "project", [f"{stems()[0]}.png", f"{stems()[1]}_.png"])
     assert len(shown(tab, "project")) > len(TEXTS)
 
 
