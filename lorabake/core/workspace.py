@@ -38,7 +38,7 @@ FORMAT = 1
 MAX_SETTINGS = 256 * 1024  # bytes
 _KEPT_JOBS = 10  # of a kind and a project
 MAX_PATH = 240  # characters; Windows stops at 260, and the rest is for names of files
-DEEPEST_JOB = 6  # names from the workspace to it: projects/NAME/runs/NAME/grid/NAME
+DEEPEST_JOB = 7  # names from the workspace to it: projects/NAME/runs/NAME/grid/NAME/verdict
 
 
 @dataclass(frozen=True)

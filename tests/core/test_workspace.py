@@ -98,6 +98,8 @@ def test_places_of_jobs(workspace: Workspace, tmp_path: Path) -> None:
     place = workspace.job_place(run.folder)
     assert place == "projects/kafka/runs/bake"
     assert workspace.job_path(place) == run.folder
+    verdict = run.grid_dir / "first" / "verdict"  # as deep as jobs lie
+    assert workspace.job_path(workspace.job_place(verdict)) == verdict
     for wrong in (
         "",
         "models/x/y",
