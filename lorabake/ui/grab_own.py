@@ -29,7 +29,8 @@ def lb_grab_own(data: dict[str, Any]) -> dict[str, Any]:
     """Take what was uploaded into a concept as one step. batches: one for each folder of the drop."""
     project = place().project(data.get("project"))
     listed = data.get("batches")
-    batches = [batch_folder(str(one)) for one in listed[:MAX_BATCHES]] if listed else []
+    named = listed[:MAX_BATCHES] if isinstance(listed, list) else []
+    batches = [batch_folder(str(one)) for one in named]
     try:
         here = [batch for batch in batches if batch.is_dir()]
         if not here:

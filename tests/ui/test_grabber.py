@@ -436,3 +436,8 @@ def test_nonsense_gets_a_sentence(place: Place, question: dict[str, Any], number
     answer = CALLS[number](question)
     assert answer.get("error") != BUG, (CALLS[number].__name__, question)
     assert names(place) == []
+
+
+@pytest.mark.parametrize("batches", [1.0, True, "12345678", {"0": "12345678"}])
+def test_what_is_no_list_of_uploads_is_none(place: Place, batches: object) -> None:
+    assert "Nothing arrived" in refused(grab_own.lb_grab_own, batches=batches, folder="mine")
