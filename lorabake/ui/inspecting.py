@@ -122,7 +122,10 @@ CALLS = (
     *(lb_open, lb_save, lb_undo_picture, lb_redo_picture, lb_says, lb_sheet, lb_toggle),
     *(lb_complete, lb_tokens, lb_wiki),
 )
-SCRIPTS = ("completion", "drafts", "chips", "preview", "wiki", "says", "sheet", "keys", "inspector")
+SCRIPTS = (
+    *("completion", "drafts", "chips", "preview", "wiki", "says", "sheet", "keys"),
+    *("inspector_pieces", "inspector"),
+)
 
 
 def _stepped(project: Project, picture: Picture, saved: Saved | None) -> dict[str, Any]:

@@ -20,7 +20,6 @@
 function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onSaved = () => {}, onOrder = () => {} }) {
   let current = null; // { project, row, edit, opening, queue }
   let view = recall("editor-view", "tags"), shownAt = 0, counting = 0, sheet = null;
-  const UNKNOWN = "not in the list";
   const about = new Map(); // tag → { category, origin } of the picture that is shown
   const kinds = new Map(); // tag → category, of all that were seen
 
@@ -189,7 +188,7 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     if (!tools.hidden && !line.tags.includes(tools.tag)) look(null);
     if (box.value !== edit.text) box.value = edit.text;
     drawTokens(line, edit);
-    drawLegend(line.tags);
+    replace(legend, ...tagLegend(line.tags, about));
     count(edit, line.line);
   }
 
@@ -229,18 +228,6 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     }
     mirror.replaceChildren(...pieces, edit.text.slice(from), "\u200b");
     mirror.scrollTop = box.scrollTop;
-  }
-
-  function drawLegend(tags) {
-    const kindsHere = new Map(), origins = new Map();
-    for (const tag of tags) {
-      const { category, origin } = about.get(tag);
-      kindsHere.set(category || UNKNOWN, (kindsHere.get(category || UNKNOWN) || 0) + 1);
-      origins.set(origin, (origins.get(origin) || 0) + 1);
-    }
-    replace(legend,
-      ...TAG_KINDS.concat(UNKNOWN).filter((kind) => kindsHere.has(kind)).map((kind) => h(`span.lb-kind.lb-tag-${kind.replaceAll(" ", "-")}`, { text: `${kind === UNKNOWN ? t`not in the list` : spoken(kind)} ${kindsHere.get(kind)}` })),
-      ...[...origins].filter(([origin]) => origin !== "you" || origins.size > 1).map(([origin, n]) => h("span", { text: `${TAG_ORIGINS[origin]?.[0] || ""} ${origin} ${n}`.trim() })));
   }
 
   /** Change the tags of the picture that is shown now, also when its caption is still on its way. */
@@ -332,25 +319,11 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
 
   /** The file changed under us: show both texts and let the person choose. */
   function differs(edit) {
-    const theirs = edit.conflict.text, mine = edit.text;
     mark("warn", t`This caption was changed elsewhere meanwhile. Which one shall stay?`);
     const settle = (text) => { drafts.settle(edit, text); if (edit === current?.edit) { conflict.hidden = true; learn(edit); draw(); state(edit); } };
-    const here = captionLine(mine), there = captionLine(theirs);
-    const have = new Set(here.tags.map(tagKey));
-    const more = there.tags.filter((tag) => !have.has(tagKey(tag)));
-    const side = (title, text, other, button, take) => h("div", {}, h("b", { text: title }), difference(text, other), h("button.lb-button", { type: "button", text: button, onclick: () => settle(take) }));
-    replace(conflict,
-      side(t`Yours`, mine, theirs, t`Keep mine`, mine),
-      side(t`On disk`, theirs, mine, t`Take the one on disk`, theirs),
-      more.length > 0 && more.length < there.tags.length && h("button.lb-button.lb-both", { type: "button", text: t`Keep both: mine and ${plural(more.length, "tag")} of the other`, onclick: () => settle(here.with([...here.tags, ...more])) }));
+    replace(conflict, ...bothSides(edit, settle));
     conflict.hidden = false;
   }
-  function difference(text, other) {
-    const known = new Set(captionLine(other).tags.map(tagKey));
-    const nodes = captionLine(text).tags.flatMap((tag, i) => [i ? ", " : "", known.has(tagKey(tag)) ? tag : h("mark", { text: tag })]);
-    return h("p.lb-mono", {}, ...(nodes.length ? nodes : ["(empty)"]));
-  }
-
   /** What waits at other pictures: conflicts, and a tag that was typed but not added. */
   function aside(left = null, typed = "") {
     const stuck = drafts.unsaved().filter((edit) => edit.conflict && edit !== current?.edit);
@@ -394,7 +367,7 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
       if (mine === current) mark("bad", error.message);
     }
   }
-  const undo = () => step(server.lb_undo_picture, t`There is nothing to undo in this caption.`, "✓ Undone");
+  const undo = () => step(server.lb_undo_picture, t`There is nothing to undo in this caption.`, t`✓ Undone`);
   const redo = () => step(server.lb_redo_picture, t`There is nothing to do again in this caption.`, t`✓ Done again`);
 
   function hide() {
@@ -449,34 +422,7 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
   // --- keys of the boxes; those of the page are in keys.js --------------------------------------
   const helper = attachCompletion(add, { ask: tagAsker(server, project), onTake: (tag) => takeTyped({ also: tag }) });
   const boxHelper = attachCompletion(box, { ask: tagAsker(server, project) });
-  add.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    const command = event.ctrlKey || event.metaKey;
-    if (event.key === "Enter") { event.preventDefault(); takeTyped({ front: event.altKey }); if (command) onWalk(1); }
-    else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) { event.preventDefault(); takeTyped(); onWalk(event.key === "ArrowDown" ? 1 : -1); }
-    else if (command && event.key.toLowerCase() === "j") { event.preventDefault(); takeTyped(); onWalk("untagged"); }
-    else if (event.key === "ArrowDown") { if (chips.focus(0)) event.preventDefault(); }
-    else if (event.key === "Backspace" && !add.value && chips.tags.length) { event.preventDefault(); chips.focus(chips.tags.length - 1); }
-    else if (event.key === "Escape") { event.preventDefault(); onOrder("grid"); }
-    else if (command && !add.value && event.key.toLowerCase() === "z") { event.preventDefault(); if (event.shiftKey) redo(); else undo(); }
-    else if (command && !add.value && event.key.toLowerCase() === "y") { event.preventDefault(); redo(); }
-    else return;
-    event.stopPropagation();
-  });
-  box.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    const command = event.ctrlKey || event.metaKey;
-    if (event.key === "Enter" && command) { event.preventDefault(); onWalk(1); box.focus(); }
-    else if (event.key === "Enter" && !event.shiftKey && current && !box.value.includes("\n")) event.preventDefault(); // one line is trained
-    else if (event.key === "Escape") { event.preventDefault(); onOrder("grid"); }
-    else if (box.readOnly && event.key.length === 1 && !command && !event.altKey) { if (current) current.queue += event.key; }
-    else return;
-    event.stopPropagation();
-  });
-  chips.element.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.defaultPrevented) { event.preventDefault(); event.stopPropagation(); add.focus(); }
-  });
-  chips.element.addEventListener("lb-empty", () => add.focus());
+  attachBoxKeys({ add, box, chips, takeTyped, onWalk, onOrder, undo, redo, queue: (letter) => { if (current) current.queue += letter; }, isShown: () => Boolean(current) });
 
   const self = {
     element, show, refresh, undo, redo, hide, wiki, chips, drafts,
