@@ -44,7 +44,7 @@ def measure(tab: Tab, epochs: int) -> None:
     expect(verdict.get_by_role("rowheader")).to_have_text(
         [f"epoch {number}" for number in range(1, epochs + 1)]
     )
-    expect(verdict.get_by_role("img", name="proposed")).to_be_visible()
+    expect(verdict.get_by_role("button", name=re.compile("proposed"))).to_be_visible()
 
 
 def use(tab: Tab, cell: str, folder: Path) -> Path:
