@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 import shutil
 import tempfile
 import time
@@ -50,7 +49,10 @@ SECTIONS = (
     "baking",
     "ready",
 )
-WIDTHS = {390: 844, 1024: 800, 1440: 900}
+WIDTHS = {390: 844, 1280: 900, 2560: 1440}
+# The project with the bake; scenes that are about another one choose it.
+REMEMBER = """try { localStorage.getItem("lorabake:project")
+  || localStorage.setItem("lorabake:project", '"practice"'); } catch { /* a page of its own */ }"""
 
 
 def main() -> None:
@@ -119,9 +121,11 @@ def shoot_readme(browser: Browser, page: Page, into: Path) -> None:
     """The bake and its grid side by side, one in each theme; and the two sections before them."""
     left = _tab(browser, page, 860, 1000, "light")
     _show(left, "baking")
+    _to_top(left, "#sec-baking")
     right = _tab(browser, page, 860, 1000, "dark")
     _show(right, "ready")
-    right.locator("#lb-ready .lb-board").evaluate("node => node.scrollIntoView({block: 'start'})")
+    _to_top(right, "#lb-ready .lb-grid-frame")
+    right.wait_for_function(LOADED)
     both = Image.new("RGB", (860 * 2 + 16, 1000), "white")
     for number, tab in enumerate((left, right)):
         both.paste(Image.open(io.BytesIO(tab.screenshot())), (number * (860 + 16), 0))
@@ -138,9 +142,7 @@ def shoot_ready(browser: Browser, page: Page, into: Path) -> None:
     """The grid with what was measured, from its heading on."""
     tab = _tab(browser, page, 1280, 1000, "light")
     _show(tab, "ready")
-    tab.locator("#lb-ready .lb-board").evaluate(
-        "node => window.scrollTo(0, node.getBoundingClientRect().top + scrollY - 20)"
-    )
+    _to_top(tab, "#lb-ready .lb-board")
     tab.wait_for_function(LOADED)
     _save(Image.open(io.BytesIO(tab.screenshot())), into / "ready.png")
 
@@ -151,9 +153,7 @@ def shoot_calculator(browser: Browser, page: Page, into: Path) -> None:
     open_section(tab, "oven")
     four_outfits.try_epochs(tab)
     calculator = tab.locator("#lb-plan .lb-calculator")
-    calculator.evaluate(
-        "node => window.scrollTo(0, node.getBoundingClientRect().top + scrollY - 20)"
-    )
+    _to_top(tab, "#lb-plan .lb-calculator")
     tab.wait_for_timeout(200)  # the sticky bar finds its place
     box = calculator.bounding_box()
     assert box is not None
@@ -163,6 +163,13 @@ def shoot_calculator(browser: Browser, page: Page, into: Path) -> None:
     }
     picture = tab.screenshot(clip=clip)
     _save(Image.open(io.BytesIO(picture)), into / "calculator.png")
+
+
+def _to_top(tab: Tab, place: str) -> None:
+    """Scroll until it begins a little below the window's upper edge."""
+    tab.locator(place).first.evaluate(
+        "node => window.scrollTo(0, node.getBoundingClientRect().top + scrollY - 20)"
+    )
 
 
 def _save(picture: Image.Image, path: Path) -> None:
@@ -186,6 +193,7 @@ def _tab(browser: Browser, page: Page, width: int, height: int, scheme: str) -> 
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
     )
+    context.add_init_script(REMEMBER)
     return visit(context, page.address)
 
 
@@ -227,8 +235,14 @@ def _search_boards(tab: Tab) -> None:
 
 
 def _look_with_tagger(tab: Tab) -> None:
-    tab.locator("#lb-tagging").get_by_role("button", name=re.compile("^Look first")).first.click()
-    tab.locator(".lb-gen-sum", has_text="captions").wait_for()
+    look, seen = (
+        tab.locator("#lb-tag-look:visible"),
+        tab.locator(".lb-gen-sum", has_text="captions"),
+    )
+    look.or_(seen).first.wait_for()
+    if look.is_visible():  # the verdict may have asked the tagger already
+        look.click()
+    seen.wait_for()
 
 
 def _fill_operations(tab: Tab) -> None:
