@@ -219,7 +219,7 @@ def test_half_letters_are_no_file_of_a_data_set(tmp_path: Path, name: str) -> No
 
 
 def test_places_of_a_thousand_folders_are_none(tmp_path: Path) -> None:
-    with pytest.raises(StaleChange, match="cannot be read|Nothing was done"):
+    with pytest.raises(StaleChange, match=r"cannot be read|Nothing was done"):
         open_history(tmp_path).do("x", [Write("a/" * 3000 + "a.txt", None, b"x")], origin="test")
     with pytest.raises(BadName, match="is not the folder of a job"):
         Workspace.open(tmp_path).job_path("projects/kafka/runs" + "/a" * 3000)
