@@ -280,6 +280,7 @@ TOPS = {
     "processing": "#lb-processing .lb-process-form",
     "editor": "#sec-editor",
     "concepts": "#lb-concepts .lb-editor-tools",
+    "oven": "#sec-oven",
 }
 
 

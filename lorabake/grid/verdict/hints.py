@@ -165,7 +165,12 @@ def _loss(evidence: Evidence, loss: Measure | None) -> Hint | None:
     )
     text = f"The loss of {what} is lowest for {cell_words(loss.best)}"
     if len(loss.near) > 1:
-        text += f"; {len(loss.near) - 1} more cells are within noise of it"
+        others = len(loss.near) - 1
+        text += (
+            "; 1 more cell is within noise of it"
+            if others == 1
+            else f"; {others} more cells are within noise of it"
+        )
     text += "."
     if not evidence.held_out:
         text += " It measures memory, not how well it does elsewhere: set Held-out share for the next bake."
