@@ -77,8 +77,8 @@ function makeFlags({ onChange }) {
       const id = `lb-curate-${spec.key}`;
       const text = h("span.lb-mono", { text: `${spec.value} ${spoken(spec.unit)}` });
       return h("div.lb-set", {}, h("div.lb-set-head", {}, h("label", { htmlFor: id, text: spoken(spec.label) }), text),
-        h("input.lb-range", { "data-needs": "lb_curate_set", id, type: "range", min: String(spec.low), max: String(Math.min(spec.high, spec.usual * 4)), step: spec.usual < 0.1 ? "0.005" : "0.05", value: String(spec.value), oninput: (event) => say(text, `${event.target.value} ${spoken(spec.unit)}`), onchange: (event) => set(spec.key, event.target.value) }),
-        h("small.lb-muted", { text: spoken(spec.help) }));
+        h("input.lb-range", { "data-needs": "lb_curate_set", id, "aria-describedby": `${id}-help`, type: "range", min: String(spec.low), max: String(Math.min(spec.high, spec.usual * 4)), step: spec.usual < 0.1 ? "0.005" : "0.05", value: String(spec.value), oninput: (event) => say(text, `${event.target.value} ${spoken(spec.unit)}`), onchange: (event) => set(spec.key, event.target.value) }),
+        h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) }));
     }));
   }
 

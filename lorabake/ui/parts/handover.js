@@ -53,11 +53,12 @@ function makeHandover({ server, where, label, onOpen = () => {} }) {
       ? h("select.lb-select", { id }, ...spec.choices.map(([value, text]) => h("option", { value, text: spoken(text) })))
       : spec.long ? h("textarea.lb-caption.lb-short", { id, rows: "2", spellcheck: "false", maxlength: String(spec.longest) })
         : h("input.lb-input", { id, type: "text", inputmode: spec.type === "float" ? "decimal" : undefined, maxlength: String(spec.longest), spellcheck: "false", autocomplete: "off" });
+    if (spec.help) input.setAttribute("aria-describedby", `${id}-help`);
     input.value = spec.value;
     input.addEventListener("input", () => { typed.set(spec.name, input.value); draw(); });
     if (typed.has(spec.name)) input.value = typed.get(spec.name);
     inputs[spec.name] = input;
-    return h(`label.lb-field${spec.long ? ".lb-wide" : ""}`, {}, h("span", { text: spoken(spec.label) }), input, spec.help && h("small.lb-muted", { text: spoken(spec.help) }));
+    return h(`label.lb-field${spec.long ? ".lb-wide" : ""}`, {}, h("span", { text: spoken(spec.label) }), input, spec.help && h("small.lb-muted", { id: `${id}-help`, text: spoken(spec.help) }));
   }
   function draw() { say(write, t`Write ${inputs.name?.value.trim() || t`it`}.safetensors`); }
 

@@ -16,18 +16,19 @@ function makeRequest({ server, where, begun }) {
     often, h("details.lb-details", {}, more, rarely), known, h("div.lb-line", {}, render, hint), said);
 
   function field(spec) {
-    const common = { "aria-label": spoken(spec.label), id: `lb-grid-${spec.name}`, maxlength: String(spec.longest) };
+    const common = { "aria-label": spoken(spec.label), id: `lb-grid-${spec.name}`, maxlength: String(spec.longest), "aria-describedby": `lb-grid-${spec.name}-help` };
+    const help = () => h("small.lb-muted", { id: common["aria-describedby"] });
     const long = ["prompt", "negative"].includes(spec.name);
-    const input = spec.type === "bool" ? h("input", { type: "checkbox", id: common.id }) : spec.choices.length
-      ? h("select.lb-select", { "aria-label": spoken(spec.label), id: common.id }, ...spec.choices.map((text) => h("option", { value: text, text })))
+    const input = spec.type === "bool" ? h("input", { type: "checkbox", id: common.id, "aria-describedby": common["aria-describedby"] }) : spec.choices.length
+      ? h("select.lb-select", { "aria-label": spoken(spec.label), id: common.id, "aria-describedby": common["aria-describedby"] }, ...spec.choices.map((text) => h("option", { value: text, text })))
       : long
         ? h("textarea.lb-caption.lb-short", { ...common, rows: "2", spellcheck: "false" })
         : h("input.lb-input", { ...common, type: "text", inputmode: spec.type === "int" ? "numeric" : undefined });
     if (spec.type === "bool") input.checked = spec.value === "True"; else input.value = spec.value;
     input.addEventListener("input", later);
     inputs[spec.name] = input;
-    labels[spec.name] = h(`label.lb-field${long ? ".lb-wide" : ""}`, {}, h("span", { text: spoken(spec.label) }), input, h("small.lb-muted"));
-    if (spec.type === "bool") replace(labels[spec.name], h("div.lb-check", {}, input, h("span", { text: spoken(spec.label) })), h("small.lb-muted"));
+    labels[spec.name] = h(`label.lb-field${long ? ".lb-wide" : ""}`, {}, h("span", { text: spoken(spec.label) }), input, help());
+    if (spec.type === "bool") replace(labels[spec.name], h("div.lb-check", {}, input, h("span", { text: spoken(spec.label) })), help());
     return labels[spec.name];
   }
 
