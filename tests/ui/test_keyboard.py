@@ -126,6 +126,7 @@ def test_the_list_of_keys_and_what_it_says(browser: Browser, page: Page) -> None
         assert name(tab) == "a.png"
         tab.keyboard.press("ArrowRight")
         expect(tab.locator("#lb-editor .lb-name b")).to_have_text("b.png")
+        expect(tab.locator("#lb-editor .lb-tag-name")).to_have_count(1)
         tab.keyboard.press("h")
         expect(tab.get_by_role("button", name="Show the picture")).to_be_visible()
         tab.keyboard.press("h")

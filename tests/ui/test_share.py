@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ from tests.ui.invited import Parts, Visitor
 
 COMMAND = Path(__file__).with_name("shared_command.py")
 STAND_IN = Path(__file__).with_name("stand_in_tunnel.py")
-PROGRAM = f"#!{sys.executable}\n".encode() + STAND_IN.read_bytes()
+# A path may hold blanks, which a first line of a script cannot say.
+PROGRAM = f'#!/bin/sh\nexec {quote(sys.executable)} {quote(str(STAND_IN))} "$@"\n'.encode()
 PATIENCE = 60.0  # seconds, for a machine with other work
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a script is no program there")

@@ -138,7 +138,8 @@ def test_hundreds_of_pictures_stay_light(browser: Browser, page: Page) -> None:
         counts = tab.locator("dialog.lb-sheet .lb-sheet-counts")
         expect(counts).to_have_text("600 yes · 0 no")
         assert tab.locator("dialog.lb-sheet .lb-cell").count() < 120
-        assert tab.evaluate("document.querySelectorAll('*').length") < 1500
+        # The editor and the sheet over it; a node for each picture of both would be thousands.
+        assert tab.evaluate("document.querySelectorAll('*').length") < 2000
         tab.keyboard.press("End")
         tab.keyboard.press(" ")
         expect(counts).to_have_text("599 yes · 1 no")

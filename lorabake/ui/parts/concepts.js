@@ -91,6 +91,7 @@ function makeGallery() {
   fresh.addEventListener("dragstart", (event) => {
     const cell = event.target.closest?.(".lb-cell"), row = cell && shownRows[Number(cell.dataset.index)];
     if (!row) return;
+    dragging = "now";
     if (!selection.has(row.id)) selection.only(row.id);
     event.dataTransfer.setData(cards.DRAGGED, String(selection.size));
     event.dataTransfer.effectAllowed = "move";
@@ -260,11 +261,15 @@ function inTurn(work) {
 }
 
 // --- reading ---------------------------------------------------------------------------------------
+let dragging = ""; // "now", or "late" when the page has to be read once it is over
+function dropped() { const late = dragging === "late"; dragging = ""; if (late) readAll(); }
+for (const end of ["drop", "dragend"]) document.addEventListener(end, dropped, { capture: true }); // a cell that is gone tells no end
 async function readAll() {
   const asked = project;
   if (!asked) return;
   const answer = await ask(server.lb_concepts, { project: asked });
   if (asked !== project) return;
+  if (dragging) { dragging = "late"; return; } // drawn anew, what is dragged would be gone
   const other = answer.seen !== seen, chosen = new Set(selection.ids.map((id) => byId.get(id)?.sha));
   ({ seen, version, folders } = answer);
   rows = answer.rows.map(([at, name, sha, width, height, tags]) => {

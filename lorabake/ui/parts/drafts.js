@@ -175,7 +175,7 @@ function makeDrafts({ server, onState, onSaved }) {
         continue;
       }
       if (answer.conflict !== undefined) {
-        edit.conflict = { text: spoken(answer.conflict), hash: answer.hash };
+        edit.conflict = { text: answer.conflict, hash: answer.hash };
         keep(edit);
         set(edit, "conflict");
         return;

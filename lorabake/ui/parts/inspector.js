@@ -152,7 +152,7 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     state(edit);
     if (edit.restored && !edit.conflict) { edit.restored = false; mark("info", t`Restored what you had typed.`); }
     else if (edit.note && edit.state === "clean") mark("warn", spoken(edit.note));
-    if (mine.atTags && (document.activeElement === document.body || !document.activeElement)) chips.focus(0);
+    if (mine.wantsTags || (mine.atTags && (document.activeElement === document.body || !document.activeElement))) chips.focus(0);
     if (mine.queue) { type(mine.queue); mine.queue = ""; }
     says.read(mine.project, mine.row.id, () => captionLine(edit.text).tags);
     const { before, after } = neighbours(mine.row.id);
@@ -428,7 +428,11 @@ function makeInspector({ server, neighbours = () => ({}), onWalk = () => {}, onS
     element, show, refresh, undo, redo, hide, wiki, chips, drafts,
     flush, connect,
     focusAdd: () => { if (view === "tags") add.focus(); else box.focus(); },
-    focusTags: () => { setView("tags"); return chips.focus(); },
+    focusTags() {
+      setView("tags");
+      if (current && !current.edit) { current.wantsTags = true; return false; } // as soon as they are here
+      return chips.focus();
+    },
     toggleView: () => { setView(view === "tags" ? "text" : "tags"); (view === "tags" ? add : box).focus(); },
     zoom: (by) => (by === 0 ? preview.reset() : preview.enlarge(by)),
     get shown() { return current?.row.id ?? null; },

@@ -7,7 +7,11 @@ window.lorabakeLanguage ??= (() => {
   const file = code === "en" ? null : read(offered[code].url);
   const sentences = file && new Map(Object.entries(file.sentences));
   const words = file && new Map([...Object.entries(file.scripts), ...sentences]);
-  document.documentElement.lang = words ? offered[code].tag : "en";
+  const tag = words ? offered[code].tag : "en";
+  // Gradio sets the browser's own language while it starts.
+  const keepTag = () => { if (document.documentElement.lang !== tag) document.documentElement.lang = tag; };
+  keepTag();
+  new MutationObserver(keepTag).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
 
   function choose() {
     let kept = null;
