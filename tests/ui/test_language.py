@@ -102,6 +102,12 @@ def test_no_script_forgets_the_mark() -> None:
     assert not left
 
 
+@pytest.mark.parametrize("name", ["drafts", "chips", "completion", "selection", "gridview"])
+def test_captions_on_their_way_are_never_translated(name: str) -> None:
+    """These scripts carry what the user wrote, to the disk and back."""
+    assert "spoken(" not in (PARTS / f"{name}.js").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_a_language_knows_every_text(code: str) -> None:
     missing, left = TEXTS - known(code).keys(), known(code).keys() - TEXTS
