@@ -214,12 +214,12 @@ def _editor(tab: Tab, made: Made) -> None:
 def _processing(tab: Tab, made: Made) -> None:
     """Every tag in the table; every caption in the list of what would change, with its folder's name."""
     open_section(tab, "processing")
-    tab.locator("#lb-tags .lb-count-row").first.wait_for()
+    tab.locator("#lb-tags .lb-count-row").first.wait_for(timeout=WHILE_BAKING)
     scroll_through(tab, "#lb-tags .lb-counts-view")
     must_show(tab, "processing", tags())
     remove = tab.locator("#process-tags_to_remove")
     remove.fill("tail")
-    tab.locator(".lb-diff-row img").first.wait_for()
+    tab.locator(".lb-diff-row img").first.wait_for(timeout=WHILE_BAKING)
     scroll_through(tab, "#lb-processing .lb-diff-view")
     # Where the name breaks the caption's line, the last tag is in another one, and stays.
     one_line = [stem for stem in stems() if len(stem.splitlines()) == 1]
@@ -240,7 +240,7 @@ def _tagging(tab: Tab, made: Made) -> None:
     expect(says.locator(".lb-gen-row").nth(100)).to_be_attached()
     row = says.locator(".lb-gen-row").first
     row.locator("summary .lb-tagchip").click()
-    row.locator(".lb-gen-one img").first.wait_for()
+    row.locator(".lb-gen-one img").first.wait_for(timeout=WHILE_BAKING)
     rows = says.locator(".lb-gen-row .lb-tagchip")
     told = texts_of(rows)
     assert len(told) > 100
@@ -263,7 +263,7 @@ def _galleries(tab: Tab, made: Made) -> None:
     must_show(tab, "concepts", [folder.partition("_")[2] for folder in FOLDERS])
     open_section(tab, "duplicates")
     tab.locator("#lb-dup-find").click()
-    tab.locator(".lb-dup-list .lb-cell").first.wait_for()
+    tab.locator(".lb-dup-list .lb-cell").first.wait_for(timeout=WHILE_BAKING)
     scroll_through(tab, ".lb-dup-list")
     facts = shown(tab, "duplicates")
     assert sum(f"{stem}.png" in facts for stem in stems()) > 100
