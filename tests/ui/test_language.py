@@ -198,6 +198,7 @@ def test_sentences_of_python(browser: Browser, evening: Page) -> None:
         "Name {0} is taken.": "[{0} vergeben]",
         "epoch {0}": "[{0}. Epoche]",
         "weight {0}": "[{0} stark]",
+        "{0}, {1}, {2}, {3}, {4} are waited for": "[{0} {1} {2} {3} {4}]",
     }
     with watched(browser) as (context, _):
         context.route("**/lorabake/language/ja-*.json", lambda route: _answer(route, made))
@@ -212,6 +213,9 @@ def test_sentences_of_python(browser: Browser, evening: Page) -> None:
             "epoch 1 · weight 0.6": "[1. Epoche] · [0.6 stark]",
             "Name a is taken. Moved 2 pictures to the bin.": "[a vergeben] [[2 Bilder] weg]",
             "Something else, that nobody has thought of.": "Something else, that nobody has thought of.",
+            "a, b, c d, e, f are waited for": "[a b c d e f]",
+            # What would take a pattern that goes back hours.
+            ", " * 20_000: ", " * 20_000,
             "": "",
         }.items():
             assert tab.evaluate(spoken, english) == other

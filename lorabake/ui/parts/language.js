@@ -43,14 +43,27 @@ window.lorabakeLanguage ??= (() => {
 
   // --- sentences that Python made ------------------------------------------------------------------
   const known = new Map();
-  let shapes = null; // first letters → [{ pattern, text }] of the keys with {0}
+  let shapes = null; // first letters → [{ pieces, text }] of the keys with {0}
 
   /** How long what is filled in may be where a text says little itself: "{0} in {1}" would fit any sentence. */
   const MOST = 60, PLAIN_ENOUGH = 12;
 
   function shape(key, text) {
-    const pieces = key.split(/\{\d+\}/).map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-    return { pattern: new RegExp(`^${pieces.join("([^]*?)")}$`), text, fixed: key.replace(/\{\d+\}/g, "").length };
+    return { pieces: key.split(/\{\d+\}/), text, fixed: key.replace(/\{\d+\}/g, "").length };
+  }
+  /** What is filled in where the pieces stand, or null. One walk along the text: no text can make it slow. */
+  function filledIn(text, pieces) {
+    const last = pieces.length - 1, end = text.length - pieces[last].length;
+    if (!text.startsWith(pieces[0]) || !text.endsWith(pieces[last])) return null;
+    const values = [];
+    let at = pieces[0].length;
+    for (const piece of pieces.slice(1, last)) {
+      const found = text.indexOf(piece, at);
+      if (found < 0) return null;
+      values.push(text.slice(at, found));
+      at = found + piece.length;
+    }
+    return at <= end ? [...values, text.slice(at, end)] : null;
   }
   /** "{0} and {1}" would fit too much that is not ours; "{0} pictures" would not. */
   const tells = (key) => key.replace(/\{\d+\}/g, "").replace(/[^\p{L}]/gu, "").length >= 4;
@@ -80,10 +93,10 @@ window.lorabakeLanguage ??= (() => {
     if (short) return short + end;
     if (!shapes) prepare();
     for (const one of [...(shapes.get(start(text)) || []), ...shapes.get("")]) {
-      const match = text.match(one.pattern);
-      if (match && one.fixed < PLAIN_ENOUGH && match.slice(1).some((part) => part.length > MOST || /[.!?] | · /.test(part))) continue;
+      const values = filledIn(text, one.pieces);
+      if (!values || (one.fixed < PLAIN_ENOUGH && values.some((part) => part.length > MOST || /[.!?] | · /.test(part)))) continue;
       // A name or a caption in it stays; "14 pictures" or another sentence in it is ours.
-      if (match) return filled(one.text, match.slice(1).map((part) => (depth < 3 && part.includes(" ") ? spokenAt(part, depth + 1) : part)));
+      return filled(one.text, values.map((part) => (depth < 3 && part.includes(" ") ? spokenAt(part, depth + 1) : part)));
     }
     return null;
   }
