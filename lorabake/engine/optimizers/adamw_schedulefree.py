@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lorabake.core.settings import setting
-from lorabake.engine.optimizers.optimizer import Optimizer, ParamGroups
+from lorabake.engine.optimizers.optimizer import Optimizer, ParamGroups, eps_setting
 
 if TYPE_CHECKING:
     import torch
@@ -61,15 +61,7 @@ class Settings:
         maximum=10,
         more=True,
     )
-    eps: float = setting(
-        1e-8,
-        "Epsilon",
-        help="Keeps tiny gradients from making huge steps. Not in the guide; 1e-8 is the usual "
-        "default. Higher slows down what has small gradients; lower protects less.",
-        minimum=1e-20,
-        maximum=1e-2,
-        more=True,
-    )
+    eps: float = eps_setting()
 
 
 def build(groups: ParamGroups, settings: Settings) -> torch.optim.Optimizer:

@@ -6,11 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lorabake.core.settings import setting
+
 if TYPE_CHECKING:
     import torch
 
 ParamGroups = list[dict[str, Any]]
 """[{"params": [Tensor, …], "lr": float, "name": "unet"}, …]; lr may be set anew before each step."""
+
+
+def eps_setting() -> Any:
+    """Epsilon of the Adam kind, which is the same for all of them."""
+    return setting(
+        1e-8,
+        "Epsilon",
+        help="Keeps tiny gradients from making huge steps. Not in the guide; 1e-8 is the usual "
+        "default. Higher slows down what has small gradients; lower protects less.",
+        minimum=1e-20,
+        maximum=1e-2,
+        more=True,
+    )
 
 
 def plain_rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
